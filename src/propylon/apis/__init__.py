@@ -1,0 +1,1 @@
+"""Build flow: API definition files become typed `ApiDefinition`s."""

@@ -1,0 +1,1 @@
+"""Build flow: `tyk.conf` and `TYK_GW_*` become one frozen `Config`."""

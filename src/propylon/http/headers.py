@@ -1,0 +1,112 @@
+"""Header fields in wire order, under canonical names.
+
+Names are stored as Go spells them (`x-api-key` becomes `X-Api-Key`), which is what plugins and
+upstreams of Tyk see. Look-ups therefore take the canonical name and compare bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+# Real traffic repeats a few hundred spellings. The bound keeps a client that invents names from
+# growing the table; past it, names are computed each time.
+_MAX_CACHED_NAMES = 4096
+_canonical_names: dict[bytes, bytes] = {}
+
+_TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+
+def is_token(name: bytes) -> bool:
+    """Tell whether `name` is a field name that RFC 9110, 5.1 allows."""
+    return bool(name) and _TOKEN.issuperset(name)
+
+
+def is_field_value(value: bytes) -> bool:
+    """Tell whether `value` may stand in a header line: no CR, LF or NUL (RFC 9110, 5.5)."""
+    return b"\r" not in value and b"\n" not in value and b"\0" not in value
+
+
+def canonical(name: bytes) -> bytes:
+    """Spell a field name as Go's `CanonicalMIMEHeaderKey` does; non-tokens stay as they are."""
+    known = _canonical_names.get(name)
+    if known is not None:
+        return known
+    if not is_token(name):
+        return name
+    spelled = b"-".join([part.capitalize() for part in name.split(b"-")])
+    if len(_canonical_names) < _MAX_CACHED_NAMES:
+        _canonical_names[name] = spelled
+    return spelled
+
+
+class Headers:
+    """An ordered multimap of field lines: `items` is a list of (canonical name, value) pairs.
+
+    The arguments `name` of all methods are canonical names (`b"Content-Type"`); use `canonical`
+    for a name that came from outside.
+    """
+
+    __slots__ = ("items",)
+
+    def __init__(self, items: Iterable[tuple[bytes, bytes]] = ()) -> None:
+        self.items: list[tuple[bytes, bytes]] = list(items)
+
+    def __repr__(self) -> str:
+        return f"Headers({self.items!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Headers) and self.items == other.items
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __contains__(self, name: bytes) -> bool:
+        return any(each == name for each, _ in self.items)
+
+    def copy(self) -> Headers:
+        return Headers(self.items)
+
+    def get(self, name: bytes) -> bytes | None:
+        """Return the first value of `name`, or None."""
+        for each, value in self.items:
+            if each == name:
+                return value
+        return None
+
+    def get_all(self, name: bytes) -> list[bytes]:
+        return [value for each, value in self.items if each == name]
+
+    def add(self, name: bytes, value: bytes) -> None:
+        self.items.append((name, value))
+
+    def remove(self, name: bytes) -> None:
+        """Remove every line of `name`; absent names are no error."""
+        if name in self:
+            self.items = [item for item in self.items if item[0] != name]
+
+    def set(self, name: bytes, value: bytes) -> None:
+        """Replace every line of `name` by one, at the place of the first."""
+        for index, (each, _) in enumerate(self.items):
+            if each == name:
+                rest = [item for item in self.items[index + 1 :] if item[0] != name]
+                self.items[index:] = [(name, value), *rest]
+                return
+        self.items.append((name, value))
+
+    def remove_spelling(self, name: bytes) -> None:
+        """Remove every line whose name equals `name` in any case.
+
+        For names set verbatim under `ignore_canonical_mime_header_key`.
+        """
+        lower = name.lower()
+        self.items = [item for item in self.items if item[0].lower() != lower]
+
+    def set_spelling(self, name: bytes, value: bytes) -> None:
+        """Replace every spelling of `name` by this one, kept byte for byte."""
+        self.remove_spelling(name)
+        self.items.append((name, value))

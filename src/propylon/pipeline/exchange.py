@@ -1,0 +1,109 @@
+"""One request and its answer, from the first byte in to the last byte out.
+
+Everything a step or a plugin host may know about the request hangs here. An exchange keeps the
+snapshot it began with, so a reload never changes the rules under a request that is in flight.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from propylon.http.message import Request, Response
+from propylon.pipeline.session import Session
+
+if TYPE_CHECKING:
+    from propylon.pipeline.api import Api
+    from propylon.pipeline.snapshot import Snapshot
+
+
+class HookTiming:
+    """How long one hook took and how it ended, for the access log and traces."""
+
+    __slots__ = ("hook", "outcome", "seconds")
+
+    def __init__(self, hook: str, seconds: float, outcome: str) -> None:
+        self.hook = hook
+        self.seconds = seconds
+        self.outcome = outcome
+
+    def __repr__(self) -> str:
+        return f"{self.hook}={self.seconds * 1000:.3f}ms({self.outcome})"
+
+
+class Exchange:
+    """The state of one request. Made by the client connection, owned by it until it is answered.
+
+    `id` identifies the request in logs and for plugins. `session` is None until an authentication
+    step sets it; `is_ignored` is set where authentication is waived (3.6 `ignored`).
+    `rewritten_url` is a target parked by a rewrite for the proxy step (absolute or origin form),
+    `client_headers` are set on whatever answer leaves (CORS, version expiry).
+    """
+
+    __slots__ = (
+        # from the connection, for the whole life
+        "id",
+        "request",
+        "snapshot",
+        "started_at",
+        # set once by the router
+        "api",
+        "matched_prefix",
+        # set by steps for later steps
+        "client_headers",
+        "client_ip",
+        "context",
+        "is_ignored",
+        "rewritten_url",
+        "session",
+        # set while answering
+        "response",
+        # observation
+        "bytes_sent",
+        "client_gone",
+        "hook_timings",
+        "refusal",
+        "upstream_address",
+        "upstream_seconds",
+    )
+
+    def __init__(
+        self, request: Request, snapshot: Snapshot, *, id: str, started_at: float  # noqa: A002
+    ) -> None:
+        self.id = id
+        self.request = request
+        self.snapshot = snapshot
+        self.started_at = started_at
+
+        self.api: Api | None = None
+        self.matched_prefix = ""
+
+        self.client_headers: list[tuple[bytes, bytes]] | None = None
+        self.client_ip: str | None = None
+        self.context: dict[str, str] | None = None
+        self.is_ignored = False
+        self.rewritten_url: str | None = None
+        self.session: Session | None = None
+
+        self.response: Response | None = None
+
+        self.bytes_sent = 0
+        self.client_gone = False
+        self.hook_timings: list[HookTiming] | None = None
+        self.refusal: Exception | None = None
+        self.upstream_address = ""
+        self.upstream_seconds = 0.0
+
+    def __repr__(self) -> str:
+        return f"<Exchange {self.id} {self.request!r} -> {self.response!r}>"
+
+    def set_client_header(self, name: bytes, value: bytes) -> None:
+        """Put a header on the answer to the client, whoever makes that answer."""
+        if self.client_headers is None:
+            self.client_headers = []
+        self.client_headers.append((name, value))
+
+    def record_hook(self, hook: str, seconds: float, outcome: str) -> None:
+        """Note what one hook call took; `outcome` is `ok`, `answered`, `failed` or `timeout`."""
+        if self.hook_timings is None:
+            self.hook_timings = []
+        self.hook_timings.append(HookTiming(hook, seconds, outcome))

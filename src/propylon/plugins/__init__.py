@@ -1,0 +1,1 @@
+"""Code of our users: the hook contract, and one host per driver."""
