@@ -1,19 +1,23 @@
 """One request and its answer, from the first byte in to the last byte out.
 
-Everything a step or a plugin host may know about the request hangs here. An exchange keeps the
-snapshot it began with, so a reload never changes the rules under a request that is in flight.
+Everything a step or a plugin host may know about the request hangs here; the API's chain does not,
+because steps are built per API and hold what they need. The lease keeps the snapshot alive under
+which the exchange began, so a reload never changes the rules for a request in flight.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from propylon.apis.definition import ApiDefinition
 from propylon.http.message import Request, Response
 from propylon.pipeline.session import Session
 
-if TYPE_CHECKING:
-    from propylon.pipeline.api import Api
-    from propylon.pipeline.snapshot import Snapshot
+
+class Lease(Protocol):
+    """What keeps the snapshot of an exchange alive; released exactly once, at its end."""
+
+    def release(self) -> None: ...
 
 
 class HookTiming:
@@ -43,10 +47,10 @@ class Exchange:
         # from the connection, for the whole life
         "id",
         "request",
-        "snapshot",
+        "lease",
         "started_at",
         # set once by the router
-        "api",
+        "definition",
         "matched_prefix",
         # set by steps for later steps
         "client_headers",
@@ -66,15 +70,13 @@ class Exchange:
         "upstream_seconds",
     )
 
-    def __init__(
-        self, request: Request, snapshot: Snapshot, *, id: str, started_at: float  # noqa: A002
-    ) -> None:
+    def __init__(self, request: Request, *, id: str, started_at: float) -> None:  # noqa: A002
         self.id = id
         self.request = request
-        self.snapshot = snapshot
+        self.lease: Lease | None = None
         self.started_at = started_at
 
-        self.api: Api | None = None
+        self.definition: ApiDefinition | None = None
         self.matched_prefix = ""
 
         self.client_headers: list[tuple[bytes, bytes]] | None = None
