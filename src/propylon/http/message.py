@@ -16,7 +16,8 @@ class Request:
 
     `host` holds the Host field, which is therefore not in `headers` (Go does the same). `url` is
     the origin form `path?query`, still with the listen path; `request_uri` is the request target as
-    received and never changes. `body` is bytes once it is complete; a step that needs it says
+    received and never changes. `upgrade` is the protocol that the client asks to switch to, if it may.
+    `body` is bytes once it is complete; a step that needs it says
     `needs_body` and then finds bytes.
     """
 
@@ -25,11 +26,13 @@ class Request:
         "headers",
         "host",
         "http_version",
+        "keep_alive",
         "method",
         "peer_host",
         "request_uri",
         "scheme",
         "trailers",
+        "upgrade",
         "url",
     )
 
@@ -55,6 +58,8 @@ class Request:
         self.peer_host = peer_host
         self.http_version = http_version
         self.trailers: list[tuple[bytes, bytes]] = []
+        self.keep_alive = True
+        self.upgrade = b""
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.url} host={self.host}>"

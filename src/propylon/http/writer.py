@@ -1,0 +1,143 @@
+"""Requests and responses become bytes. Framing is decided here and nowhere else.
+
+What a message says of its own framing and connection is dropped and written anew, so a header that
+a plugin set can never contradict the body that follows it.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from propylon.http.headers import is_field_value, is_token
+from propylon.http.message import BODYLESS_METHODS, Request, Response
+
+_REASONS: dict[int, bytes] = {
+    status.value: status.phrase.encode("ascii") for status in HTTPStatus
+} | {499: b"Client Closed Request"}
+
+# RFC 9110, 7.6.1 with the older names that Go's proxy removes too (gateway-core 3.7).
+HOP_BY_HOP = frozenset(
+    {
+        b"Connection",
+        b"Proxy-Connection",
+        b"Keep-Alive",
+        b"Proxy-Authenticate",
+        b"Proxy-Authorization",
+        b"Te",
+        b"Trailer",
+        b"Transfer-Encoding",
+        b"Upgrade",
+    }
+)
+_FRAMING = HOP_BY_HOP | {b"Content-Length"}
+
+# RFC 9110, 6.5.1: fields that change framing, routing or authority make no sense behind a body.
+_NO_TRAILERS = _FRAMING | {
+    b"Host",
+    b"Authorization",
+    b"Cookie",
+    b"Set-Cookie",
+    b"Content-Encoding",
+    b"Content-Type",
+    b"Content-Range",
+    b"Expect",
+    b"Max-Forwards",
+    b"Range",
+}
+
+LAST_CHUNK = b"0\r\n\r\n"
+
+
+def drop_hop_by_hop(items: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return the fields that travel on: without hop-by-hop ones and those named in Connection."""
+    named: set[bytes] | None = None
+    for name, value in items:
+        if name == b"Connection":
+            tokens = {token.strip().lower() for token in value.split(b",")}
+            named = tokens if named is None else named | tokens
+    if named is None or named <= _USUAL_TOKENS:
+        return [item for item in items if item[0] not in HOP_BY_HOP]
+    return [
+        item for item in items if item[0] not in HOP_BY_HOP and item[0].lower() not in named
+    ]
+
+
+_USUAL_TOKENS = frozenset({b"close", b"keep-alive", b"upgrade", b"te", b""})
+
+
+def has_token(items: list[tuple[bytes, bytes]], field: bytes, token: bytes) -> bool:
+    """Tell whether a list-valued field names `token` (lower case)."""
+    return any(
+        token == each.strip().lower()
+        for name, value in items
+        if name == field
+        for each in value.split(b",")
+    )
+
+
+def request_head(
+    method: str, url: str, host: bytes, items: list[tuple[bytes, bytes]], framing: bytes
+) -> bytes:
+    """Write a request head; `items` are without hop-by-hop fields, `framing` are whole lines."""
+    lines = [b"%b: %b\r\n" % item for item in items if item[0] not in _REWRITTEN]
+    start = f"{method} {url} HTTP/1.1\r\nHost: ".encode("latin-1")
+    return b"".join([start, host, b"\r\n", *lines, framing, b"\r\n"])
+
+
+_REWRITTEN = frozenset({b"Content-Length", b"Transfer-Encoding", b"Connection", b"Host"})
+
+
+def request_framing(request: Request) -> bytes:
+    """Return the framing line of the request's body (RFC 9112, 6)."""
+    body = request.body
+    if isinstance(body, bytes):
+        if request.trailers:
+            return b"Transfer-Encoding: chunked\r\n"
+        if body or request.method not in BODYLESS_METHODS:
+            return b"Content-Length: %d\r\n" % len(body)
+        # A client that said "0" for a GET is quoted, others get no line.
+        return b"Content-Length: 0\r\n" if b"Content-Length" in request.headers else b""
+    if body.length is None:
+        return b"Transfer-Encoding: chunked\r\n"
+    return b"Content-Length: %d\r\n" % body.length
+
+
+def chunk_head(size: int) -> bytes:
+    return b"%x\r\n" % size
+
+
+def last_chunk(trailers: list[tuple[bytes, bytes]]) -> bytes:
+    """End a chunked body; trailer fields that may not stand there are dropped."""
+    if not trailers:
+        return LAST_CHUNK
+    lines = [b"%b: %b\r\n" % item for item in trailers if item[0] not in _NO_TRAILERS]
+    return b"".join([b"0\r\n", *lines, b"\r\n"])
+
+
+def response_head(response: Response, framing: bytes, extra: bytes, date: bytes) -> bytes:
+    """Write a response head; `framing` and `extra` are whole lines, `date` the line to add.
+
+    The Date line is added where the answer has none (RFC 9110, 6.6.1).
+    """
+    lines = []
+    has_date = False
+    for name, value in response.headers.items:
+        if name in _FRAMING:
+            continue
+        if name == b"Date":
+            has_date = True
+        lines.append(b"%b: %b\r\n" % (name, value))
+    status = response.status
+    reason = response.reason or _REASONS.get(status, b"")
+    start = b"HTTP/1.1 %d %b\r\n" % (status, reason)
+    return b"".join([start, *lines, extra, b"" if has_date else date, framing, b"\r\n"])
+
+
+def has_no_body(method: str, status: int) -> bool:
+    """Tell whether an answer ends with its head (RFC 9112, 6.3)."""
+    return method == "HEAD" or status in (204, 304) or 100 <= status < 200
+
+
+def checked_fields(items: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return the fields that may be written; a name or value that would split a line is dropped."""
+    return [item for item in items if is_token(item[0]) and is_field_value(item[1])]
