@@ -89,9 +89,7 @@ class AccessLog:
 
         `now` is on the clock of `exchange.started_at`, which is `time.monotonic`.
         """
-        total_ms = (
-            (time.monotonic() if now is None else now) - exchange.started_at
-        ) * 1000.0
+        total_ms = ((time.monotonic() if now is None else now) - exchange.started_at) * 1000.0
         fields: dict[str, Value] = {}
         for name, read in self._readers:
             value = read(exchange, total_ms)

@@ -1,4 +1,4 @@
-"""The shapes of a log line: logrus text, the same with legacy keys, and JSON (gateway-core 10.3)."""
+"""The shapes of a log line: logrus text, its legacy variant, and JSON (gateway-core 10.3)."""
 
 from __future__ import annotations
 
@@ -66,9 +66,7 @@ def text_format(*, legacy: bool = False) -> LineFormat:
     clock = Clock("%b %d %H:%M:%S", with_offset=False) if legacy else rfc3339_clock()
 
     def render(level: str, message: str, fields: Mapping[str, Any]) -> bytes:
-        parts = [
-            f'time="{clock.second(time.time())}" level={level} {message_key}={quote(message)}'
-        ]
+        parts = [f'time="{clock.second(time.time())}" level={level} {message_key}={quote(message)}']
         parts += [f"{key}={quote(as_text(fields[key]))}" for key in sorted(fields)]
         return (" ".join(parts) + "\n").encode("utf-8", "backslashreplace")
 

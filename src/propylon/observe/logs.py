@@ -7,17 +7,17 @@ keeps its log; nothing else is global here.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import sys
 import threading
 import traceback
 from collections.abc import MutableMapping
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
-from propylon.config.model import Config
 from propylon.observe.formats import LineFormat, format_named
 from propylon.observe.line_writer import LineWriter
 
@@ -37,6 +37,16 @@ _LEVEL_NAMES = {"warn": "warning", "exception": "error", "critical": "fatal"}
 _RAW = "_raw"
 
 
+class LogSettings(Protocol):
+    """The part of `Config` that concerns the log; everybody logs, so this file imports no model."""
+
+    @property
+    def log_level(self) -> str: ...
+
+    @property
+    def log_format(self) -> str: ...
+
+
 def get_logger(prefix: str) -> Any:
     """Return the logger of one part of the gateway; `prefix` is what operators grep for."""
     return structlog.get_logger(prefix=prefix)
@@ -50,10 +60,11 @@ def write_raw(message: str) -> None:
     structlog.get_logger().critical(message, **{_RAW: True})
 
 
-def configure(config: Config, *, descriptor: int = STDERR) -> LineWriter:
+def configure(config: LogSettings, *, descriptor: int = STDERR) -> LineWriter:
     """Send every log line of this process to `descriptor`, as `log_format` and `log_level` say.
 
-    Called once per process. The caller closes the returned writer last, which flushes it.
+    Called once per process. The caller closes the returned writer last, which flushes it; when it
+    cannot, because the process ends by an uncaught exception, the exit does.
     """
     line_format = format_named(config.log_format)
 
@@ -61,6 +72,7 @@ def configure(config: Config, *, descriptor: int = STDERR) -> LineWriter:
         return line_format("warning", "log lines dropped", {"dropped": dropped, "prefix": "log"})
 
     writer = LineWriter(descriptor, drop_note=drop_note)
+    atexit.register(writer.close)
     level = _LEVELS.get(config.log_level.lower(), logging.INFO)
     sink = LineSink(writer, line_format)
     structlog.configure(
@@ -139,7 +151,7 @@ class _StdlibHandler(logging.Handler):
         try:
             log = get_logger(record.name)
             log.log(max(record.levelno, logging.DEBUG), record.getMessage(), exc_info=_info(record))
-        except Exception:  # noqa: BLE001 - logging's own border: a bad format string ends here
+        except Exception:  # logging's own border: a bad format string ends here
             self.handleError(record)
 
 
