@@ -16,12 +16,25 @@ from propylon.errors import PropylonError, Refusal
 HIGH_MARK_BYTES = 64 * 1024
 
 
+class BodyTooLarge(Refusal):
+    """More bytes than the gateway takes; answered in plain text (gateway-core 3.1)."""
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(413, "Request Entity Too Large", reason=f"over {max_bytes} bytes")
+
+
 class BodyBroken(PropylonError):  # noqa: N818 - names what happened to the body
     """The source ended before the body did."""
 
 
 class BodySource(Protocol):
-    """Who feeds a body: it can be asked to stop reading from its peer for a while."""
+    """Who feeds a body: it can be asked to stop reading from its peer for a while.
+
+    `body_wanted` comes once, when a consumer is there and the body is not complete: the time to
+    send `100 Continue`.
+    """
+
+    def body_wanted(self) -> None: ...
 
     def pause_body(self) -> None: ...
 
@@ -43,6 +56,7 @@ class BodyStream:
 
     `length` is the number of bytes the head announced, or None for chunked and until-close bodies.
     The source calls `feed`, then `finish` or `fail`; the consumer calls `attach` once, or `read`.
+    Past `max_bytes` (0: no limit) the body breaks with `BodyTooLarge`.
     """
 
     __slots__ = (
@@ -55,10 +69,14 @@ class BodyStream:
         "_source",
         "_trailers",
         "length",
+        "max_bytes",
+        "received_bytes",
     )
 
     def __init__(self, source: BodySource, length: int | None) -> None:
         self.length = length
+        self.max_bytes = 0
+        self.received_bytes = 0
         self._source = source
         self._sink: BodySink | None = None
         self._chunks: list[bytes] = []
@@ -73,11 +91,21 @@ class BodyStream:
         return f"<BodyStream {state} length={self.length} waiting={self._size}>"
 
     @property
+    def waiting_bytes(self) -> int:
+        """How much has arrived that no sink has taken yet."""
+        return self._size
+
+    @property
     def is_finished(self) -> bool:
         return self._is_finished
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes from the source."""
+        self.received_bytes += len(chunk)
+        if self.max_bytes and self.received_bytes > self.max_bytes:
+            self.fail(BodyTooLarge(self.max_bytes))
+        if self._failure is not None:
+            return
         if self._sink is not None:
             self._sink.take_body(chunk)
             return
@@ -88,6 +116,8 @@ class BodyStream:
 
     def finish(self, trailers: list[tuple[bytes, bytes]] | None = None) -> None:
         """The source has delivered the whole body."""
+        if self._failure is not None:
+            return
         self._is_finished = True
         if trailers:
             self._trailers = trailers
@@ -113,7 +143,8 @@ class BodyStream:
             sink.break_body(self._failure)
         elif self._is_finished:
             sink.end_body(self._trailers)
-        elif self._is_paused:
+        else:
+            self._source.body_wanted()
             self.resume()
 
     def pause(self) -> None:
@@ -129,7 +160,7 @@ class BodyStream:
     async def read(self, max_bytes: int) -> bytes:
         """Collect the rest of the body.
 
-        Raises `Refusal` 413 when it is larger than `max_bytes` (0: no limit) and `BodyBroken`
+        Raises `BodyTooLarge` when it is larger than `max_bytes` (0: no limit) and `BodyBroken`
         when the source ends early. Time limits are the source's: it breaks the body when its
         peer stalls.
         """
@@ -157,9 +188,7 @@ class _Collector:
         if self._max_bytes and self._size > self._max_bytes:
             self._chunks.clear()
             self._stream.pause()
-            self.result.set_exception(
-                Refusal(413, "Request Entity Too Large", reason=f"over {self._max_bytes} bytes")
-            )
+            self.result.set_exception(BodyTooLarge(self._max_bytes))
             return
         self._chunks.append(chunk)
 
@@ -169,4 +198,5 @@ class _Collector:
 
     def break_body(self, error: Exception) -> None:
         if not self.result.done():
-            self.result.set_exception(BodyBroken(str(error)))
+            is_refusal = isinstance(error, Refusal)
+            self.result.set_exception(error if is_refusal else BodyBroken(str(error)))

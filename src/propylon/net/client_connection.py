@@ -1,0 +1,566 @@
+"""One client's connection: requests in order, answers in the same order, nothing in between.
+
+It moves bytes and keeps time; what to answer is the pipeline's affair (`Handler`). While a request
+is being answered the next ones wait, and the socket is not read once a few of them do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from math import inf
+from typing import Any, Protocol
+
+from propylon.http.body import BodyBroken, BodyStream
+from propylon.http.message import Request, Response
+from propylon.http.request_reader import BadRequest, HeadLimits, RequestReader
+from propylon.http.writer import (
+    chunk_head,
+    has_no_body,
+    has_token,
+    last_chunk,
+    response_head,
+)
+from propylon.net.clock import Clock
+from propylon.net.tunnel import Tunnel
+from propylon.observe.logs import get_logger
+from propylon.pipeline.exchange import Exchange
+
+log = get_logger("http")
+
+# What a client may still send after we answered and closed our side, so that it can read the answer
+# instead of a reset (RFC 9112, 9.6).
+LINGER_SECONDS = 2.0
+LINGER_BYTES = 1024 * 1024
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Handler(Protocol):
+    """Who decides what a request gets. Everything is answered through the connection given."""
+
+    def begin(self, exchange: Exchange, client: ClientConnection) -> None: ...
+
+    def reject(self, error: BadRequest) -> Response:
+        """Make the answer to bytes that are not a request."""
+        ...
+
+    def finished(self, exchange: Exchange) -> None:
+        """The answer is out, or the client is gone; called exactly once per exchange."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ClientLimits:
+    """What one client connection may take, all times in seconds."""
+
+    head: HeadLimits
+    header_seconds: float
+    idle_seconds: float
+    read_seconds: float
+    "Longest silence within a request body."
+    write_seconds: float
+    "Longest time in which a client takes nothing of an answer."
+    max_connections: int
+    allows_upgrade: bool
+    closes_connections: bool
+
+
+class Service:
+    """What all connections of one listener share."""
+
+    def __init__(
+        self,
+        handler: Handler,
+        clock: Clock,
+        limits: ClientLimits,
+        *,
+        next_id: Callable[[], str],
+        is_tls: bool,
+    ) -> None:
+        self.handler = handler
+        self.clock = clock
+        self.limits = limits
+        self.next_id = next_id
+        self.scheme = "https" if is_tls else "http"
+        self.connections: set[ClientConnection] = set()
+        self.is_draining = False
+
+
+class ClientConnection(asyncio.Protocol):
+    """The server side of one connection, keep-alive and pipelining included."""
+
+    __slots__ = (
+        # for the life of the connection
+        "_deadline",
+        "_loop",
+        "_service",
+        "_transport",
+        "reader",
+        # for the request being answered
+        "_bad_request",
+        "_exchange",
+        "_is_beginning",
+        "_keeps_alive",
+        "_task",
+        "on_gone",
+        # for the answer being written
+        "_head",
+        "_is_chunked",
+        "_out",
+        # flow
+        "_is_body_paused",
+        "_is_reading",
+        "_is_write_blocked",
+        "_linger_left",
+        "_tunnel",
+    )
+
+    def __init__(self, service: Service, loop: asyncio.AbstractEventLoop) -> None:
+        self._service = service
+        self._loop = loop
+        self._transport: asyncio.Transport | None = None
+        self._deadline = inf
+
+        self._exchange: Exchange | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._bad_request: BadRequest | None = None
+        self._is_beginning = False
+        self._keeps_alive = True
+        self.on_gone: Callable[[], None] | None = None
+
+        self._out: BodyStream | None = None
+        self._is_chunked = False
+        self._head = b""
+
+        self._is_reading = True
+        self._is_body_paused = False
+        self._is_write_blocked = False
+        self._linger_left = -1
+        self._tunnel: Tunnel | None = None
+
+    def __repr__(self) -> str:
+        state = "tunnel" if self._tunnel else "busy" if self._exchange else "idle"
+        return f"<ClientConnection {state} reading={self._is_reading}>"
+
+    # -- asyncio.Protocol --------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        service = self._service
+        limits = service.limits
+        self._transport = transport
+        peer = transport.get_extra_info("peername")
+        self.reader = RequestReader(
+            self,
+            limits.head,
+            scheme=service.scheme,
+            peer_host=peer[0] if peer else "",
+            allows_upgrade=limits.allows_upgrade,
+        )
+        if len(service.connections) >= limits.max_connections:
+            transport.abort()
+            return
+        service.connections.add(self)
+        service.clock.watch(self)
+        self._deadline = service.clock.now + limits.header_seconds
+
+    def data_received(self, data: bytes) -> None:
+        if self._tunnel is not None:
+            self._tunnel.from_client(data)
+            return
+        if self._linger_left >= 0:
+            self._linger(len(data))
+            return
+        if self._bad_request is not None:
+            return
+        try:
+            self.reader.feed(data)
+        except BadRequest as error:
+            self._bad_request = error
+        if self._exchange is None:
+            self._begin_next()
+        else:
+            self._deadline = self._read_deadline()
+            self._update_reading()
+
+    def eof_received(self) -> bool:
+        # As in Go's server, the end of the client's bytes means that nobody waits for the answer.
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._service.connections.discard(self)
+        self._service.clock.forget(self)
+        exchange = self._exchange
+        self.reader.fail(BodyBroken("the client closed the connection in mid-body"))
+        if self._tunnel is not None:
+            self._tunnel.close()
+        if exchange is not None:
+            exchange.client_gone = self._tunnel is None
+            self._end_exchange(exchange)
+
+    def pause_writing(self) -> None:
+        self._is_write_blocked = True
+        self._deadline = self._service.clock.now + self._service.limits.write_seconds
+        if self._tunnel is not None:
+            self._deadline = inf
+            self._tunnel.client_is_full(True)
+        elif self._out is not None:
+            self._out.pause()
+
+    def resume_writing(self) -> None:
+        self._is_write_blocked = False
+        self._deadline = self._read_deadline()
+        if self._tunnel is not None:
+            self._tunnel.client_is_full(False)
+        elif self._out is not None:
+            self._out.resume()
+
+    # -- BodySource: the request body's way in -----------------------------------------------
+
+    def body_wanted(self) -> None:
+        exchange = self._exchange
+        if exchange is None or self._transport is None:
+            return
+        if b"Expect" in exchange.request.headers and exchange.request.http_version == "1.1":
+            self._transport.write(CONTINUE)
+
+    def pause_body(self) -> None:
+        self._is_body_paused = True
+        self._update_reading()
+
+    def resume_body(self) -> None:
+        self._is_body_paused = False
+        self._deadline = self._read_deadline()
+        self._update_reading()
+
+    # -- for the pipeline --------------------------------------------------------------------
+
+    @property
+    def is_gone(self) -> bool:
+        return self._transport is None or self._transport.is_closing()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run what this request waits for; it is cancelled when the client leaves."""
+        self._task = self._loop.create_task(work)
+
+    def send_interim(self, response: Response) -> None:
+        """Pass a 1xx answer on (RFC 9110, 15.2); HTTP/1.0 clients know none."""
+        exchange = self._exchange
+        if exchange is None or self._transport is None or self._out is not None:
+            return
+        if exchange.request.http_version == "1.1" and response.status != 100:
+            self._transport.write(response_head(response, b"", b"", b""))
+
+    def answer(self, exchange: Exchange, response: Response) -> None:
+        """Write the answer; a streaming body follows as it arrives."""
+        if exchange is not self._exchange:
+            _drop(response)  # the client left while this was being made
+            return
+        exchange.response = response
+        self.on_gone = None if not isinstance(response.body, BodyStream) else self.on_gone
+        if self.is_gone:
+            _drop(response)
+            self._end_exchange(exchange)
+            return
+        if response.status != 101:
+            self._decide_keep_alive(exchange)
+            if self.reader.held_back is not None:
+                self._release_held_back()
+        self._write_answer(exchange, response)
+
+    def switch(self, upstream: asyncio.Transport, rest: bytes) -> Tunnel:
+        """Join this connection with an upstream one after a 101; `rest` came behind its head."""
+        assert self._transport is not None
+        tunnel = self._tunnel = Tunnel(self._transport, upstream)
+        self._deadline = inf
+        if rest:
+            tunnel.from_upstream(rest)
+        held, self.reader.held_back = self.reader.held_back, None
+        for data in held or ():
+            tunnel.from_client(data)
+        return tunnel
+
+    def close_when_idle(self) -> None:
+        """Drain: close now if no request is under way, else after its answer."""
+        self._keeps_alive = False
+        if self._exchange is None and self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    # -- deadlines ---------------------------------------------------------------------------
+
+    def check(self, now: float) -> None:
+        """Enforce the deadline of whatever this connection is doing (called every tick)."""
+        if now < self._deadline:
+            return
+        self._deadline = inf
+        transport = self._transport
+        assert transport is not None
+        if self._linger_left >= 0 or self._is_write_blocked:
+            transport.abort()
+        elif self._exchange is not None:
+            self.reader.fail(BodyBroken("the client stopped sending in mid-body"))
+            self._keeps_alive = False
+        elif self.reader.is_mid_message:
+            self._bad_request = BadRequest(408, "Request Timeout")
+            self._begin_next()
+        else:
+            transport.close()
+
+    def _read_deadline(self) -> float:
+        """Return when silence ends this connection, given what it is waiting for."""
+        clock, limits = self._service.clock, self._service.limits
+        if self._exchange is not None:
+            waits = self.reader.is_mid_message and not self._is_body_paused
+            return clock.now + limits.read_seconds if waits else inf
+        if self.reader.is_mid_head:
+            return clock.now + limits.header_seconds
+        return clock.now + limits.idle_seconds
+
+    # -- requests in ------------------------------------------------------------------------
+
+    def _begin_next(self) -> None:
+        """Begin waiting requests until one of them has to wait."""
+        if self._is_beginning:
+            return
+        self._is_beginning = True
+        was_mid_head = self._deadline != inf and self.reader.is_mid_head
+        while self._may_begin():
+            was_mid_head = False
+            self._begin(self.reader.arrived.popleft())
+        self._is_beginning = False
+        if self._exchange is None and not self.is_gone and self._linger_left < 0:
+            if self._bad_request is not None:
+                self._reject(self._bad_request)
+                return
+            # A head that trickles in keeps the deadline of its first byte.
+            if not was_mid_head or self._deadline > self._read_deadline():
+                self._deadline = self._read_deadline()
+        self._update_reading()
+
+    def _may_begin(self) -> bool:
+        return (
+            self._exchange is None
+            and bool(self.reader.arrived)
+            and self._linger_left < 0
+            and not self.is_gone
+        )
+
+    def _begin(self, request: Request) -> None:
+        service = self._service
+        exchange = Exchange(request, id=service.next_id(), started_at=self._loop.time())
+        self._exchange = exchange
+        self._deadline = self._read_deadline()
+        service.handler.begin(exchange, self)
+
+    def _reject(self, error: BadRequest) -> None:
+        transport = self._transport
+        assert transport is not None
+        response = self._service.handler.reject(error)
+        body = response.body
+        assert isinstance(body, bytes)
+        log.debug("request rejected", status=error.status, reason=error.message)
+        framing = b"Content-Length: %d\r\nConnection: close\r\n" % len(body)
+        head = response_head(response, framing, b"", self._service.clock.date_line)
+        transport.write(head + body)
+        self._close_gently()
+
+    def _update_reading(self) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        wants = not self._is_body_paused and not (self._exchange and self.reader.arrived)
+        if wants != self._is_reading:
+            self._is_reading = wants
+            if wants:
+                transport.resume_reading()
+            else:
+                transport.pause_reading()
+
+    # -- answers out -------------------------------------------------------------------------
+
+    def _decide_keep_alive(self, exchange: Exchange) -> None:
+        request, service = exchange.request, self._service
+        body = request.body
+        self._keeps_alive = (
+            self._keeps_alive
+            and request.keep_alive
+            and not service.is_draining
+            and not service.limits.closes_connections
+            and not (isinstance(body, BodyStream) and not body.is_finished)
+            and not (exchange.response is not None and _asks_to_close(exchange.response))
+        )
+
+    def _write_answer(self, exchange: Exchange, response: Response) -> None:
+        transport = self._transport
+        assert transport is not None
+        request = exchange.request
+        body = response.body
+        extra = b""
+        if exchange.client_headers is not None:
+            extra = b"".join([b"%b: %b\r\n" % item for item in exchange.client_headers])
+        if has_no_body(request.method, response.status):
+            framing = _bodyless_framing(request.method, response)
+            stream = None
+        elif isinstance(body, bytes):
+            stream = None
+            framing = b"Content-Length: %d\r\n" % len(body)
+        else:
+            stream = body
+            framing = self._stream_framing(body, request.http_version)
+        framing += self._connection_line(response.status, request)
+        head = response_head(response, framing, extra, self._service.clock.date_line)
+        if stream is None:
+            if has_no_body(request.method, response.status):
+                _drop(response)
+            elif isinstance(body, bytes):
+                head += body
+            transport.write(head)
+            exchange.bytes_sent = len(head)
+            if response.status != 101:
+                self._end_exchange(exchange)
+            return
+        self._out = stream
+        self._head = head
+        stream.attach(self)
+        if self._head:
+            self._send(b"")
+
+    def _stream_framing(self, body: BodyStream, http_version: str) -> bytes:
+        self._is_chunked = False
+        if body.length is not None:
+            return b"Content-Length: %d\r\n" % body.length
+        if http_version == "1.0":  # RFC 9112, 6.3: the end of the connection ends the body
+            self._keeps_alive = False
+            return b""
+        self._is_chunked = True
+        return b"Transfer-Encoding: chunked\r\n"
+
+    def _connection_line(self, status: int, request: Request) -> bytes:
+        if status == 101:
+            return b"Connection: Upgrade\r\nUpgrade: %b\r\n" % request.upgrade
+        if not self._keeps_alive:
+            return b"Connection: close\r\n"
+        if request.http_version == "1.0":
+            return b"Connection: keep-alive\r\n"
+        return b""
+
+    def _send(self, data: bytes) -> None:
+        if self._head:
+            data = self._head + data
+            self._head = b""
+        exchange = self._exchange
+        if self._transport is not None and data:
+            self._transport.write(data)
+            if exchange is not None:
+                exchange.bytes_sent += len(data)
+
+    # BodySink: the answer's body, as it arrives from the upstream
+
+    def take_body(self, chunk: bytes) -> None:
+        if self._is_chunked:
+            self._send(b"%b%b\r\n" % (chunk_head(len(chunk)), chunk))
+        else:
+            self._send(chunk)
+
+    def end_body(self, trailers: list[tuple[bytes, bytes]]) -> None:
+        self._send(last_chunk(trailers) if self._is_chunked else b"")
+        if self._exchange is not None:
+            self._end_exchange(self._exchange)
+
+    def break_body(self, error: Exception) -> None:
+        exchange = self._exchange
+        self._keeps_alive = False
+        if exchange is not None:
+            exchange.refusal = error
+            log.warning("answer cut short", request_id=exchange.id, reason=str(error))
+            self._send(b"")
+            self._end_exchange(exchange)
+
+    def _end_exchange(self, exchange: Exchange) -> None:
+        """Let go of everything the request held, then go on with the next one or close."""
+        self._exchange = None
+        self._out = None
+        self._head = b""
+        task, self._task = self._task, None
+        on_gone, self.on_gone = self.on_gone, None
+        if exchange.client_gone:
+            if task is not None:
+                task.cancel()
+            if on_gone is not None:
+                on_gone()
+        if self._tunnel is not None:
+            exchange.bytes_sent += self._tunnel.bytes_to_client
+        self._service.handler.finished(exchange)
+        if self.is_gone:
+            return
+        if not self._keeps_alive:
+            self._close_gently()
+        else:
+            self._begin_next()
+
+    def _release_held_back(self) -> None:
+        try:
+            self.reader.release_held_back()
+        except BadRequest as error:
+            self._bad_request = error
+
+    def _close_gently(self) -> None:
+        """Close; if the client is still sending, read a little of it first, or it sees a reset."""
+        transport = self._transport
+        assert transport is not None
+        if not self.reader.is_mid_message and self._bad_request is None:
+            transport.close()
+            return
+        self._linger_left = LINGER_BYTES
+        self._deadline = self._service.clock.now + LINGER_SECONDS
+        self._is_body_paused = False
+        self._update_reading()
+        if transport.can_write_eof():
+            transport.write_eof()
+
+    def _linger(self, size: int) -> None:
+        self._linger_left -= size
+        if self._linger_left < 0:
+            self._linger_left = 0
+            self.abort()
+
+
+def _asks_to_close(response: Response) -> bool:
+    return has_token(response.headers.items, b"Connection", b"close")
+
+
+def _bodyless_framing(method: str, response: Response) -> bytes:
+    """HEAD answers repeat the length that a GET would have (RFC 9110, 9.3.2)."""
+    if method != "HEAD" or response.status in (204, 304) or response.status < 200:
+        return b""
+    length = response.headers.get(b"Content-Length")
+    if length is not None and length.isdigit():
+        return b"Content-Length: %b\r\n" % length
+    if isinstance(response.body, bytes) and response.body:
+        return b"Content-Length: %d\r\n" % len(response.body)
+    return b""
+
+
+def _drop(response: Response) -> None:
+    """Nobody wants this body: let it run dry, its source ends or breaks it."""
+    if isinstance(response.body, BodyStream):
+        response.body.attach(_Discard())
+
+
+class _Discard:
+    __slots__ = ()
+
+    def take_body(self, chunk: bytes) -> None:
+        pass
+
+    def end_body(self, trailers: list[tuple[bytes, bytes]]) -> None:
+        pass
+
+    def break_body(self, error: Exception) -> None:
+        pass
