@@ -1,0 +1,36 @@
+"""JSON text spelled as Go's `encoding/json` spells it, where plugins compare or hash it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+_encoder = msgspec.json.Encoder(order="sorted")
+_ESCAPES = str.maketrans(
+    {
+        "<": "\\u003c",
+        ">": "\\u003e",
+        "&": "\\u0026",
+        "\u2028": "\\u2028",
+        "\u2029": "\\u2029",
+    }
+)
+# Beyond this Go switches to an exponent, as JavaScript does.
+_LARGEST_PLAIN = 1e21
+
+
+def go_json(value: Any) -> str:
+    """Encode `value` compactly: keys sorted, `<`, `>` and `&` escaped, whole floats plain."""
+    return _encoder.encode(_plain_numbers(value)).decode().translate(_ESCAPES)
+
+
+def _plain_numbers(value: Any) -> Any:
+    match value:
+        case float() if value.is_integer() and abs(value) < _LARGEST_PLAIN:
+            return int(value)
+        case dict():
+            return {str(key): _plain_numbers(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_plain_numbers(each) for each in value]
+    return value
