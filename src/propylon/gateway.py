@@ -19,7 +19,7 @@ from propylon.http.request_reader import BadRequest
 from propylon.net.client_connection import ClientConnection
 from propylon.net.proxy_call import ProxyCall, explain
 from propylon.net.upstream_connection import UpstreamConnection
-from propylon.net.upstream_pool import Origin, UpstreamPools
+from propylon.net.upstream_pool import UpstreamPools
 from propylon.observe.logs import get_logger
 from propylon.pipeline.api import Api
 from propylon.pipeline.error_pages import not_found, plain_text
@@ -28,7 +28,6 @@ from propylon.pipeline.proxy_request import upstream_head, upstream_url
 from propylon.pipeline.router import clean_redirect
 from propylon.pipeline.snapshot import Snapshot
 from propylon.pipeline.step import Step
-from propylon.pipeline.target import Target
 
 log = get_logger("gateway")
 
@@ -58,7 +57,6 @@ class Gateway:
         *,
         endpoints: SystemEndpoints | None,
         access_log: ExchangeLog | None,
-        origin_of: Callable[[Api, Target], Origin],
         cleans_urls: bool,
         max_request_body_bytes: int,
         silence_seconds: float,
@@ -69,7 +67,6 @@ class Gateway:
         self._loop = loop
         self._endpoints = endpoints
         self._access_log = access_log
-        self._origin_of = origin_of
         self._cleans_urls = cleans_urls
         self._max_request_body_bytes = max_request_body_bytes
         self._silence_seconds = silence_seconds
@@ -214,7 +211,7 @@ class Gateway:
     def _forward(self, exchange: Exchange, api: Api, client: ClientConnection) -> None:
         request = exchange.request
         override = exchange.target_override
-        target = api.balancer.pick() if override is None else Target.parse(override)
+        target = api.balancer.pick() if override is None else api.overrides[override]
         url = upstream_url(request, target, api.strip(request.path), api.rules)
         head = upstream_head(request, target, url, api.rules)
         seconds = exchange.upstream_timeout
@@ -229,7 +226,7 @@ class Gateway:
 
         call = ProxyCall(
             exchange,
-            self._pools.pool(self._origin_of(api, target)),
+            self._pools.pool(target),
             head,
             answered,
             client.send_interim,

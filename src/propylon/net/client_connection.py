@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from math import inf
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from propylon.http.body import BodyBroken, BodyStream
 from propylon.http.message import Request, Response
@@ -147,10 +147,9 @@ class ClientConnection(asyncio.Protocol):
     # -- asyncio.Protocol --------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
         service = self._service
         limits = service.limits
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop has its own class
         peer = transport.get_extra_info("peername")
         self.reader = RequestReader(
             self,
@@ -160,7 +159,7 @@ class ClientConnection(asyncio.Protocol):
             allows_upgrade=limits.allows_upgrade,
         )
         if len(service.connections) >= limits.max_connections:
-            transport.abort()
+            self._transport.abort()
             return
         service.connections.add(self)
         service.clock.watch(self)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from propylon.errors import ConfigError
 from propylon.observe.logs import get_logger
+from propylon.pipeline.target import UpstreamTrust
 
 log = get_logger("tls")
 
@@ -25,17 +26,6 @@ _VERSIONS = {
 }
 DEFAULT_MIN = 771
 DEFAULT_MAX = 772
-
-
-@dataclass(frozen=True, slots=True)
-class UpstreamTrust:
-    """How an API's upstreams are verified; equal values share one context and its connections."""
-
-    skips_verification: bool = False
-    ca_file: str = ""
-    min_version: int = 0
-    max_version: int = 0
-    ciphers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from math import inf
-from typing import Protocol
+from typing import Protocol, cast
 
 from propylon.errors import PropylonError
 from propylon.http.body import BodyBroken, BodyStream
@@ -163,8 +163,7 @@ class UpstreamConnection(asyncio.Protocol):
     # -- asyncio.Protocol --------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop has its own class
         self._clock.watch(self)
 
     def data_received(self, data: bytes) -> None:

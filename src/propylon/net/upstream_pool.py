@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from propylon.net.clock import Clock
+from propylon.net.tls import upstream_context
 from propylon.net.upstream_connection import UpstreamConnection, UpstreamTimeout
+from propylon.pipeline.target import Target, UpstreamTrust
 
 # An upstream's own keep-alive limits are rarely above this; the newest idle connection is used
 # first, so the oldest end by themselves.
@@ -25,14 +28,16 @@ TLS_HANDSHAKE_SECONDS = 10.0
 class Origin:
     """One place to connect to. Connections are shared only between equal origins.
 
-    `tls` is None for cleartext; contexts are compared by identity, so that APIs with different
-    trust never share a connection.
+    `trust` is None for cleartext; APIs that verify differently never share a connection.
     """
 
     host: str
     port: int
-    tls: ssl.SSLContext | None = None
-    server_name: str = ""
+    trust: UpstreamTrust | None = None
+
+    @classmethod
+    def of(cls, target: Target) -> Origin:
+        return cls(target.host, target.port, target.trust if target.scheme == "https" else None)
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -42,11 +47,21 @@ class Origin:
 class OriginPool:
     """The idle connections to one origin, newest last."""
 
-    __slots__ = ("_clock", "_idle", "_idle_seconds", "_loop", "_max_idle", "_open", "_origin")
+    __slots__ = (
+        "_clock",
+        "_idle",
+        "_idle_seconds",
+        "_loop",
+        "_max_idle",
+        "_open",
+        "_origin",
+        "_tls",
+    )
 
     def __init__(
         self,
         origin: Origin,
+        tls: ssl.SSLContext | None,
         clock: Clock,
         loop: asyncio.AbstractEventLoop,
         *,
@@ -54,6 +69,7 @@ class OriginPool:
         idle_seconds: float,
     ) -> None:
         self._origin = origin
+        self._tls = tls
         self._clock = clock
         self._loop = loop
         self._max_idle = max_idle
@@ -64,9 +80,8 @@ class OriginPool:
     def __repr__(self) -> str:
         return f"<OriginPool {self._origin} idle={len(self._idle)} open={len(self._open)}>"
 
-    @property
-    def is_empty(self) -> bool:
-        return not self._open
+    def __str__(self) -> str:
+        return str(self._origin)
 
     def take_idle(self) -> UpstreamConnection | None:
         """Return a kept-alive connection, or None when a new one must be made."""
@@ -80,10 +95,10 @@ class OriginPool:
         """Open a connection. Raises `UpstreamTimeout` or the `OSError` of the attempt."""
         origin = self._origin
         tls: dict[str, Any] = {}
-        if origin.tls is not None:
+        if self._tls is not None:
             tls = {
-                "ssl": origin.tls,
-                "server_hostname": origin.server_name or origin.host,
+                "ssl": self._tls,
+                "server_hostname": origin.host,
                 "ssl_handshake_timeout": min(timeout, TLS_HANDSHAKE_SECONDS),
             }
         try:
@@ -140,27 +155,46 @@ class UpstreamPools:
         self._max_idle = (max_idle_per_origin or MAX_IDLE_PER_ORIGIN) if keeps_alive else 0
         self._idle_seconds = idle_seconds
         self._pools: dict[Origin, OriginPool] = {}
+        self._by_target: dict[Target, OriginPool] = {}
+        self._contexts: dict[UpstreamTrust, ssl.SSLContext] = {}
 
-    def pool(self, origin: Origin) -> OriginPool:
-        """Return the pool of an origin, made on first use."""
-        pool = self._pools.get(origin)
-        if pool is None:
-            pool = self._pools[origin] = OriginPool(
-                origin,
-                self._clock,
-                self._loop,
-                max_idle=self._max_idle,
-                idle_seconds=self._idle_seconds,
-            )
-        return pool
+    def pool(self, target: Target) -> OriginPool:
+        """Return the pool of a target that was prepared."""
+        return self._by_target[target]
 
-    def retain(self, origins: frozenset[Origin]) -> None:
-        """Forget the origins that no snapshot names any more."""
-        for origin in [each for each in self._pools if each not in origins]:
-            pool = self._pools[origin]
-            pool.close()
-            if pool.is_empty:
+    def prepare(self, targets: Iterable[Target]) -> None:
+        """Make the pools of a snapshot's targets. Raises `ConfigError` for unusable TLS settings."""
+        for target in targets:
+            origin = Origin.of(target)
+            pool = self._pools.get(origin)
+            if pool is None:
+                pool = self._pools[origin] = OriginPool(
+                    origin,
+                    self._context(origin.trust),
+                    self._clock,
+                    self._loop,
+                    max_idle=self._max_idle,
+                    idle_seconds=self._idle_seconds,
+                )
+            self._by_target[target] = pool
+
+    def forget(self, targets: Iterable[Target]) -> None:
+        """A snapshot is gone: close the idle connections to origins that no other one names."""
+        for target in targets:
+            self._by_target.pop(target, None)
+        used = set(self._by_target.values())
+        for origin, pool in list(self._pools.items()):
+            if pool not in used:
+                pool.close()
                 del self._pools[origin]
+
+    def _context(self, trust: UpstreamTrust | None) -> ssl.SSLContext | None:
+        if trust is None:
+            return None
+        context = self._contexts.get(trust)
+        if context is None:
+            context = self._contexts[trust] = upstream_context(trust)
+        return context
 
     def close(self) -> None:
         for pool in self._pools.values():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from propylon.apis.definition import ApiDefinition
@@ -10,7 +10,7 @@ from propylon.http.message import Request
 from propylon.pipeline.error_pages import ErrorPages
 from propylon.pipeline.proxy_request import ProxyRules
 from propylon.pipeline.step import ResponseStep, Step
-from propylon.pipeline.target import Balancer
+from propylon.pipeline.target import Balancer, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,17 @@ class Api:
     strip: Callable[[str], str]
     "Takes the listen path off a path, or returns it whole where it stays."
     balancer: Balancer
+    overrides: Mapping[str, Target]
+    "Targets that single versions name instead (`override_target`), by their text."
     rules: ProxyRules
     response_seconds: float
     "Time for the upstream to connect, and again to answer."
     max_body_bytes: int
     "Largest body that is collected for a step; 0 means no limit."
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        return (*self.balancer.targets, *self.overrides.values())
 
     def steps_for(self, request: Request) -> tuple[Step, ...]:
         if self.skips_options and request.method == "OPTIONS":

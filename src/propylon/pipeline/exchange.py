@@ -40,6 +40,7 @@ class Exchange:
     `id` identifies the request in logs and for plugins. `session` is None until an authentication
     step sets it; `is_ignored` is set where authentication is waived (3.6 `ignored`).
     `rewritten_url` is a target parked by a rewrite for the proxy step (absolute or origin form),
+    `target_override` is another upstream for this version, `upstream_timeout` its seconds to answer.
     `client_headers` are set on whatever answer leaves (CORS, version expiry).
     """
 
@@ -59,6 +60,8 @@ class Exchange:
         "is_ignored",
         "rewritten_url",
         "session",
+        "target_override",
+        "upstream_timeout",
         # set while answering
         "response",
         # observation
@@ -85,6 +88,8 @@ class Exchange:
         self.is_ignored = False
         self.rewritten_url: str | None = None
         self.session: Session | None = None
+        self.target_override: str | None = None
+        self.upstream_timeout: float | None = None
 
         self.response: Response | None = None
 

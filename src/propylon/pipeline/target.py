@@ -19,8 +19,25 @@ _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 
 
 @dataclass(frozen=True, slots=True)
+class UpstreamTrust:
+    """How an upstream's certificate is verified; equal values share one TLS context.
+
+    Versions are Go's numbers (771 is TLS 1.2), 0 for the default.
+    """
+
+    skips_verification: bool = False
+    ca_file: str = ""
+    min_version: int = 0
+    max_version: int = 0
+    ciphers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Target:
-    """One upstream base URL, taken apart."""
+    """One upstream base URL, taken apart.
+
+    Compared by identity: it is the key under which its connections are found for each request.
+    """
 
     scheme: str
     host: str
@@ -29,9 +46,16 @@ class Target:
     "What the Host field says: the URL's own spelling, port included if it was written."
     path: str
     query: str
+    trust: UpstreamTrust = UpstreamTrust()
 
     @classmethod
-    def parse(cls, url: str, *, path: str = "$.proxy.target_url") -> Target:
+    def parse(
+        cls,
+        url: str,
+        trust: UpstreamTrust = UpstreamTrust(),  # noqa: B008 - frozen
+        *,
+        path: str = "$.proxy.target_url",
+    ) -> Target:
         """Read a target URL; `path` names its place in the definition for the error message."""
         text = url if "://" in url else f"http://{url}"
         try:
@@ -55,6 +79,7 @@ class Target:
             authority=parts.netloc.rpartition("@")[2],
             path=parts.path,
             query=parts.query,
+            trust=trust,
         )
 
     def join(self, path: str, query: str, *, keeps_slash: bool) -> str:
