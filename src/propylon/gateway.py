@@ -153,18 +153,19 @@ class Gateway:
     ) -> None:
         """Run the steps from `index` on, then forward; stop where one answers or has to wait."""
         try:
-            for index in range(index, len(steps)):
+            while index < len(steps):
                 step = steps[index]
                 if step.needs_body and isinstance(exchange.request.body, BodyStream):
                     client.spawn(self._collect_request(exchange, api, client, steps, index))
                     return
                 result = step(exchange)
+                index += 1
                 if result is None:
                     continue
                 if isinstance(result, Response):
                     self._respond(exchange, api, client, result, None)
                     return
-                client.spawn(self._wait(exchange, api, client, result, steps, index + 1))
+                client.spawn(self._wait(exchange, api, client, result, steps, index))
                 return
             self._forward(exchange, api, client)
         except Exception as error:
@@ -263,7 +264,7 @@ class Gateway:
     ) -> None:
         steps = api.response_steps
         try:
-            for index in range(index, len(steps)):
+            while index < len(steps):
                 step = steps[index]
                 response = exchange.response
                 assert response is not None
@@ -271,9 +272,10 @@ class Gateway:
                     client.spawn(self._collect_response(exchange, api, client, connection, index))
                     return
                 waiting = step(exchange)
+                index += 1
                 if waiting is not None:
                     client.spawn(
-                        self._wait_response(exchange, api, client, connection, waiting, index + 1)
+                        self._wait_response(exchange, api, client, connection, waiting, index)
                     )
                     return
             self._send(exchange, client, connection)
@@ -333,7 +335,7 @@ class Gateway:
     def _fail(
         self, exchange: Exchange, api: Api | None, client: ClientConnection, error: Exception
     ) -> None:
-        """Answer with the error that a step or the upstream raised; anything unforeseen is a 500."""
+        """Answer with the error that a step or the upstream raised; anything else is a 500."""
         if isinstance(error, BodyBroken):
             error = explain(error)
         if not isinstance(error, Refusal):

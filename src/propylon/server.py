@@ -82,7 +82,7 @@ class Server:
             for connection in list(service.connections):
                 connection.close_when_idle()
         end = self._loop.time() + timeout_seconds
-        while self._connection_count() and self._loop.time() < end:
+        while self._connection_count() and self._loop.time() < end:  # noqa: ASYNC110 - many events
             await asyncio.sleep(DRAIN_POLL_SECONDS)
         for service in self._services:
             for connection in list(service.connections):

@@ -16,8 +16,8 @@ class Request:
 
     `host` holds the Host field, which is therefore not in `headers` (Go does the same). `url` is
     the origin form `path?query`, still with the listen path; `request_uri` is the request target as
-    received and never changes. `upgrade` is the protocol that the client asks to switch to, if it may.
-    `body` is bytes once it is complete; a step that needs it says
+    received and never changes. `upgrade` is the protocol that the client asks to switch to, if it
+    may. `body` is bytes once it is complete; a step that needs it says
     `needs_body` and then finds bytes.
     """
 

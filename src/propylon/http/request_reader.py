@@ -2,8 +2,8 @@
 
 llhttp (behind httptools) does the lexing and refuses what is malformed: bare CR or LF, obs-fold,
 repeated or conflicting Content-Length, Transfer-Encoding beside Content-Length, bad chunk sizes.
-This file decides what llhttp leaves open: versions, Host, the forms of the target, transfer codings,
-limits. Whatever could be read in two ways is refused, so it never reaches an upstream.
+This file decides what llhttp leaves open: versions, Host, the forms of the target, transfer
+codings, limits. Whatever could be read in two ways is refused, so it never reaches an upstream.
 
 Feed bytes, then take the requests from `arrived`; a body that is still arriving is a `BodyStream`
 that later feeds go on filling. After `BadRequest` the connection can only answer and close.
@@ -95,6 +95,8 @@ class RequestReader:
         self._peer_host = peer_host
         self._allows_upgrade = allows_upgrade
         self.arrived: deque[Request] = deque()
+        self._stream: BodyStream | None = None
+        self._request: Request | None = None
         self.held_back: list[bytes] | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._is_continuation = False
@@ -114,7 +116,7 @@ class RequestReader:
         return self._head_bytes > 0 or self._stream is not None
 
     def feed(self, data: bytes) -> None:
-        """Read the next bytes. Raises `BadRequest`; requests before the bad one are in `arrived`."""
+        """Read the next bytes. Raises `BadRequest`; what came before the bad one is in `arrived`."""
         if self.held_back is not None:
             self.held_back.append(data)
             return
@@ -197,11 +199,11 @@ class RequestReader:
         self._headers: list[tuple[bytes, bytes]] = []
         self._trailers: list[tuple[bytes, bytes]] = []
         self._chunks: list[bytes] = []
-        self._head_bytes = 0
-        self._head_is_done = False
+        self._head_bytes: int = 0
+        self._head_is_done: bool = False
         self._is_continuation = False
-        self._request: Request | None = None
-        self._stream: BodyStream | None = None
+        self._request = None
+        self._stream = None
 
     def _queue(self, request: Request) -> None:
         if len(self.arrived) >= MAX_PIPELINED_REQUESTS:
@@ -274,9 +276,7 @@ class RequestReader:
             raise BadRequest(405, "Method Not Allowed")
         if "#" in target:
             raise BadRequest(400, "A request target has no fragment")
-        if target.startswith("/"):
-            url = target
-        elif target == "*" and method == "OPTIONS":
+        if target.startswith("/") or (target == "*" and method == "OPTIONS"):
             url = target
         elif absolute := _ABSOLUTE_FORM.fullmatch(target):
             # 3.2.2: the target's authority replaces Host, which the sender should have made equal.
@@ -299,7 +299,8 @@ class RequestReader:
         request = self._request
         assert request is not None
         length = request.headers.get(b"Content-Length")
-        has_body = (length is not None and length != b"0") or b"Transfer-Encoding" in request.headers
+        has_length = length is not None and length != b"0"
+        has_body = has_length or b"Transfer-Encoding" in request.headers
         if self._allows_upgrade and not has_body:
             self._start_message()
             self.held_back = [rest] if rest else []

@@ -1,4 +1,4 @@
-"""TLS settings become `ssl.SSLContext`s, for the listener and for upstreams (gateway-core 1.5, 3.10).
+"""TLS settings become `ssl.SSLContext`s, for listener and upstreams (gateway-core 1.5, 3.10).
 
 Go numbers versions 769 to 772 and names cipher suites as IANA does; both are translated here.
 """
@@ -6,7 +6,7 @@ Go numbers versions 769 to 772 and names cipher suites as IANA does; both are tr
 from __future__ import annotations
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,7 +93,9 @@ def listener_context(
     return default
 
 
-def _choose_by_name(by_name: dict[str, ssl.SSLContext]) -> object:
+def _choose_by_name(
+    by_name: dict[str, ssl.SSLContext],
+) -> Callable[[ssl.SSLObject, str, ssl.SSLContext], None]:
     def choose(socket: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
         context = _find_name(by_name, name.lower()) if name else None
         if context is not None:

@@ -91,7 +91,7 @@ class OriginPool:
                 return connection
         return None
 
-    async def connect(self, timeout: float) -> UpstreamConnection:
+    async def connect(self, seconds: float) -> UpstreamConnection:
         """Open a connection. Raises `UpstreamTimeout` or the `OSError` of the attempt."""
         origin = self._origin
         tls: dict[str, Any] = {}
@@ -99,15 +99,15 @@ class OriginPool:
             tls = {
                 "ssl": self._tls,
                 "server_hostname": origin.host,
-                "ssl_handshake_timeout": min(timeout, TLS_HANDSHAKE_SECONDS),
+                "ssl_handshake_timeout": min(seconds, TLS_HANDSHAKE_SECONDS),
             }
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds):
                 _, connection = await self._loop.create_connection(
                     self._make, origin.host, origin.port, **tls
                 )
         except TimeoutError as error:
-            raise UpstreamTimeout(f"no connection to {origin} within {timeout} s") from error
+            raise UpstreamTimeout(f"no connection to {origin} within {seconds} s") from error
         connection.address = str(origin)
         self._open.add(connection)
         return connection
@@ -163,7 +163,7 @@ class UpstreamPools:
         return self._by_target[target]
 
     def prepare(self, targets: Iterable[Target]) -> None:
-        """Make the pools of a snapshot's targets. Raises `ConfigError` for unusable TLS settings."""
+        """Make the pools of a snapshot's targets; raises `ConfigError` for unusable TLS settings."""
         for target in targets:
             origin = Origin.of(target)
             pool = self._pools.get(origin)

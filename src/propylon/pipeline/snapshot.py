@@ -1,4 +1,4 @@
-"""All APIs as they serve at one moment. A reload makes a new snapshot and swaps it in one assignment.
+"""All APIs as they serve at one moment; a reload makes a new one and swaps it in one assignment.
 
 A request keeps the snapshot it began with; the last one to leave an old snapshot retires it, which
 is when its plugins are unloaded.

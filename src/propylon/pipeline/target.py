@@ -52,7 +52,7 @@ class Target:
     def parse(
         cls,
         url: str,
-        trust: UpstreamTrust = UpstreamTrust(),  # noqa: B008 - frozen
+        trust: UpstreamTrust = UpstreamTrust(),
         *,
         path: str = "$.proxy.target_url",
     ) -> Target:
