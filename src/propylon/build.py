@@ -63,7 +63,7 @@ class Builder:
         "The definition that serves, by its file."
 
     async def build(self) -> Snapshot:
-        """Build a snapshot beside the one that serves. After a `ConfigError` nothing has changed."""
+        """Build a snapshot beside the one that serves. After `ConfigError` nothing has changed."""
         found = await asyncio.to_thread(load_definitions, self._config, self._environ)
         pages = ErrorPages.load(self._config)
         for notice in found.notices:

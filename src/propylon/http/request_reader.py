@@ -97,6 +97,8 @@ class RequestReader:
         self.arrived: deque[Request] = deque()
         self._stream: BodyStream | None = None
         self._request: Request | None = None
+        self._head_bytes = 0
+        self._head_is_done = False
         self.held_back: list[bytes] | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._is_continuation = False
@@ -116,7 +118,7 @@ class RequestReader:
         return self._head_bytes > 0 or self._stream is not None
 
     def feed(self, data: bytes) -> None:
-        """Read the next bytes. Raises `BadRequest`; what came before the bad one is in `arrived`."""
+        """Read the next bytes. Raises `BadRequest`; what came before it is in `arrived`."""
         if self.held_back is not None:
             self.held_back.append(data)
             return
@@ -199,8 +201,8 @@ class RequestReader:
         self._headers: list[tuple[bytes, bytes]] = []
         self._trailers: list[tuple[bytes, bytes]] = []
         self._chunks: list[bytes] = []
-        self._head_bytes: int = 0
-        self._head_is_done: bool = False
+        self._head_bytes = 0
+        self._head_is_done = False
         self._is_continuation = False
         self._request = None
         self._stream = None

@@ -163,7 +163,7 @@ class UpstreamPools:
         return self._by_target[target]
 
     def prepare(self, targets: Iterable[Target]) -> None:
-        """Make the pools of a snapshot's targets; raises `ConfigError` for unusable TLS settings."""
+        """Make the pools of a snapshot's targets; `ConfigError` for unusable TLS settings."""
         for target in targets:
             origin = Origin.of(target)
             pool = self._pools.get(origin)
