@@ -17,7 +17,7 @@ class PluginTimeoutError(PluginError):
     """The plugin did not answer before its deadline."""
 
 
-class ReturnOverrides(Struct, gc=False):
+class ReturnOverrides(Struct, gc=False, frozen=True):
     response_code: int = -1
     response_error: str = ""
     headers: dict[str, str] = {}
