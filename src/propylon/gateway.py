@@ -215,28 +215,23 @@ class Gateway:
         target = api.balancer.pick() if override is None else api.overrides[override]
         url = upstream_url(request, target, api.strip(request.path), api.rules)
         head = upstream_head(request, target, url, api.rules)
-        seconds = exchange.upstream_timeout
-
-        def answered(
-            outcome: Response | Refusal, connection: UpstreamConnection | None
-        ) -> None:
-            if isinstance(outcome, Response):
-                self._respond(exchange, api, client, outcome, connection)
-            else:
-                self._fail(exchange, api, client, outcome)
-
         call = ProxyCall(
-            exchange,
-            self._pools.pool(target),
-            head,
-            answered,
-            client.send_interim,
-            self._loop,
-            response_seconds=api.response_seconds if seconds is None else seconds,
-            silence_seconds=self._silence_seconds,
+            self, self._loop, exchange, api, client, silence_seconds=self._silence_seconds
         )
         client.on_gone = call.cancel
-        call.start()
+        call.start(self._pools.pool(target), head)
+
+    def upstream_answered(
+        self,
+        call: ProxyCall,
+        outcome: Response | Refusal,
+        connection: UpstreamConnection | None,
+    ) -> None:
+        """Go on with what came of a forwarded request."""
+        if isinstance(outcome, Response):
+            self._respond(call.exchange, call.api, call.client, outcome, connection)
+        else:
+            self._fail(call.exchange, call.api, call.client, outcome)
 
     # -- the response chain ------------------------------------------------------------------------
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
 from typing import Protocol
 
 from propylon.errors import Refusal
@@ -16,6 +15,7 @@ from propylon.http.body import BodyBroken
 from propylon.http.headers import Headers
 from propylon.http.message import Response
 from propylon.http.writer import drop_hop_by_hop
+from propylon.net.client_connection import ClientConnection
 from propylon.net.upstream_connection import (
     UpstreamClosed,
     UpstreamConnection,
@@ -23,6 +23,7 @@ from propylon.net.upstream_connection import (
 )
 from propylon.net.upstream_pool import OriginPool
 from propylon.observe.logs import get_logger
+from propylon.pipeline.api import Api
 from propylon.pipeline.exchange import Exchange
 
 log = get_logger("proxy")
@@ -32,11 +33,14 @@ log = get_logger("proxy")
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
-class Answered(Protocol):
+class AnswerTaker(Protocol):
     """Who goes on with the answer, or with the refusal that stands for it."""
 
-    def __call__(
-        self, outcome: Response | Refusal, connection: UpstreamConnection | None
+    def upstream_answered(
+        self,
+        call: ProxyCall,
+        outcome: Response | Refusal,
+        connection: UpstreamConnection | None,
     ) -> None: ...
 
 
@@ -44,49 +48,49 @@ class ProxyCall:
     """The state of one forwarded request; made per request."""
 
     __slots__ = (
-        "_answered",
         "_connection",
-        "_exchange",
         "_head",
         "_is_repeated",
         "_loop",
         "_pool",
         "_response_seconds",
-        "_send_interim",
         "_silence_seconds",
         "_started_at",
+        "_taker",
         "_task",
+        "api",
+        "client",
+        "exchange",
     )
 
     def __init__(
         self,
-        exchange: Exchange,
-        pool: OriginPool,
-        head: bytes,
-        answered: Answered,
-        send_interim: Callable[[Response], None],
+        taker: AnswerTaker,
         loop: asyncio.AbstractEventLoop,
+        exchange: Exchange,
+        api: Api,
+        client: ClientConnection,
         *,
-        response_seconds: float,
         silence_seconds: float,
     ) -> None:
-        self._exchange = exchange
-        self._pool = pool
-        self._head = head
-        self._answered = answered
-        self._send_interim = send_interim
+        self._taker = taker
         self._loop = loop
-        self._response_seconds = response_seconds
+        self.exchange = exchange
+        self.api = api
+        self.client = client
+        seconds = exchange.upstream_timeout
+        self._response_seconds = api.response_seconds if seconds is None else seconds
         self._silence_seconds = silence_seconds
         self._connection: UpstreamConnection | None = None
         self._task: asyncio.Task[None] | None = None
         self._is_repeated = False
-        self._started_at = 0.0
 
-    def start(self) -> None:
+    def start(self, pool: OriginPool, head: bytes) -> None:
         """Send the request on an idle connection, or open one."""
+        self._pool = pool
+        self._head = head
         self._started_at = self._loop.time()
-        connection = self._pool.take_idle()
+        connection = pool.take_idle()
         if connection is not None:
             self._send(connection)
         else:
@@ -102,7 +106,7 @@ class ProxyCall:
     # -- called by the connection --------------------------------------------------------------
 
     def call_answered(self, response: Response, connection: UpstreamConnection) -> None:
-        exchange = self._exchange
+        exchange = self.exchange
         exchange.upstream_seconds = self._loop.time() - self._started_at
         if response.status == 101 and not exchange.request.upgrade:
             connection.abort()
@@ -110,11 +114,11 @@ class ProxyCall:
             return
         response.headers = Headers(drop_hop_by_hop(response.headers.items))
         response.runs_response_chain = True
-        self._answered(response, connection)
+        self._taker.upstream_answered(self, response, connection)
 
     def call_interim(self, response: Response) -> None:
         response.headers = Headers(drop_hop_by_hop(response.headers.items))
-        self._send_interim(response)
+        self.client.send_interim(response)
 
     def call_failed(self, error: Exception) -> None:
         if self._may_repeat(error):
@@ -138,8 +142,8 @@ class ProxyCall:
 
     def _send(self, connection: UpstreamConnection) -> None:
         self._connection = connection
-        request = self._exchange.request
-        self._exchange.upstream_address = connection.address
+        request = self.exchange.request
+        self.exchange.upstream_address = connection.address
         connection.send(
             self,
             request.method,
@@ -151,7 +155,7 @@ class ProxyCall:
         )
 
     def _may_repeat(self, error: Exception) -> bool:
-        request = self._exchange.request
+        request = self.exchange.request
         return (
             isinstance(error, UpstreamClosed)
             and error.is_stale
@@ -161,7 +165,7 @@ class ProxyCall:
         )
 
     def _refuse(self, error: Exception) -> None:
-        exchange = self._exchange
+        exchange = self.exchange
         exchange.upstream_seconds = self._loop.time() - self._started_at
         refusal = explain(error)
         exchange.refusal = refusal
@@ -173,7 +177,7 @@ class ProxyCall:
             upstream=str(self._pool),
             reason=str(error) or type(error).__name__,
         )
-        self._answered(refusal, None)
+        self._taker.upstream_answered(self, refusal, None)
 
 
 def explain(error: Exception) -> Refusal:
