@@ -40,7 +40,8 @@ class Exchange:
     `id` identifies the request in logs and for plugins. `session` is None until an authentication
     step sets it; `is_ignored` is set where authentication is waived (3.6 `ignored`).
     `rewritten_url` is a target parked by a rewrite for the proxy step (absolute or origin form),
-    `target_override` is another upstream for this version, `upstream_timeout` its seconds to answer.
+    `target_override` is another upstream for this version, `upstream_timeout` the seconds it has.
+    `version` is the key in `version_data.versions` that the version check chose.
     `client_headers` are set on whatever answer leaves (CORS, version expiry).
     """
 
@@ -62,6 +63,7 @@ class Exchange:
         "session",
         "target_override",
         "upstream_timeout",
+        "version",
         # set while answering
         "response",
         # observation
@@ -90,6 +92,7 @@ class Exchange:
         self.session: Session | None = None
         self.target_override: str | None = None
         self.upstream_timeout: float | None = None
+        self.version = ""
 
         self.response: Response | None = None
 
