@@ -162,9 +162,9 @@ class RequestReader:
     def on_header(self, name: bytes, value: bytes) -> None:
         # llhttp keeps the optional white space behind a value (RFC 9112, 5.1: not part of it).
         if self._head_is_done:
-            self._trailers.append((canonical(name), value.rstrip(b" \t")))
+            self._trailers.append((canonical(name), value.rstrip()))
             return
-        self._headers.append((canonical(name), value.rstrip(b" \t")))
+        self._headers.append((canonical(name), value.rstrip()))
 
     def on_headers_complete(self) -> None:
         self._head_is_done = True

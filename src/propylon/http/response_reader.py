@@ -113,7 +113,7 @@ class ResponseReader:
         if self.is_done:
             return
         pairs = self._trailers if self._head_is_done else self._headers
-        pairs.append((canonical(name), value.rstrip(b" \t")))
+        pairs.append((canonical(name), value.rstrip()))
 
     def on_headers_complete(self) -> None:
         if self.is_done:
@@ -133,12 +133,13 @@ class ResponseReader:
             self.is_done = True
             self._parser = httptools.HttpResponseParser(self)
         elif status not in (101, 204, 304):
-            self._until_close = (
-                b"Content-Length" not in response.headers
-                and b"Transfer-Encoding" not in response.headers
-            )
-            if b"Transfer-Encoding" in response.headers:
-                self._check_coding(response)
+            self._until_close = True
+            for name, value in self._headers:
+                if name == b"Content-Length":
+                    self._until_close = False
+                elif name == b"Transfer-Encoding":
+                    self._until_close = False
+                    _check_coding(value)
 
     def on_body(self, chunk: bytes) -> None:
         if self._stream is not None:
@@ -170,11 +171,6 @@ class ResponseReader:
         self._head_bytes = 0
         self._head_is_done = False
 
-    def _check_coding(self, response: Response) -> None:
-        coding = response.headers.get(b"Transfer-Encoding") or b""
-        if coding.lower() != b"chunked":
-            raise BadResponse(f"transfer coding {coding.decode('latin-1')!r} is not supported")
-
     def _hand_over_stream(self) -> None:
         response = self.response
         assert response is not None
@@ -193,3 +189,8 @@ class ResponseReader:
         failure = BadResponse(f"the upstream's answer is not HTTP/1.1: {error}")
         self.fail(failure)
         return failure
+
+
+def _check_coding(coding: bytes) -> None:
+    if coding.lower() != b"chunked":
+        raise BadResponse(f"transfer coding {coding.decode('latin-1')!r} is not supported")

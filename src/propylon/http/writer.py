@@ -51,18 +51,24 @@ LAST_CHUNK = b"0\r\n\r\n"
 def drop_hop_by_hop(items: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """Return the fields that travel on: without hop-by-hop ones and those named in Connection."""
     named: set[bytes] | None = None
-    for name, value in items:
-        if name == b"Connection":
-            tokens = {token.strip().lower() for token in value.split(b",")}
-            named = tokens if named is None else named | tokens
-    if named is None or named <= _USUAL_TOKENS:
-        return [item for item in items if item[0] not in HOP_BY_HOP]
-    return [
-        item for item in items if item[0] not in HOP_BY_HOP and item[0].lower() not in named
-    ]
+    kept = []
+    for item in items:
+        if item[0] not in HOP_BY_HOP:
+            kept.append(item)
+        elif item[0] == b"Connection":
+            named = connection_names(item[1], named)
+    return [item for item in kept if item[0].lower() not in named] if named else kept
 
 
-_USUAL_TOKENS = frozenset({b"close", b"keep-alive", b"upgrade", b"te", b""})
+def connection_names(value: bytes, named: set[bytes] | None) -> set[bytes] | None:
+    """Add the fields that a Connection value names; the usual options name none."""
+    if value.lower() in _USUAL_OPTIONS:
+        return named
+    tokens = {token.strip().lower() for token in value.split(b",")}
+    return tokens if named is None else named | tokens
+
+
+_USUAL_OPTIONS = frozenset({b"close", b"keep-alive", b"upgrade", b"keep-alive, upgrade", b"te"})
 
 
 def has_token(items: list[tuple[bytes, bytes]], field: bytes, token: bytes) -> bool:
@@ -78,13 +84,13 @@ def has_token(items: list[tuple[bytes, bytes]], field: bytes, token: bytes) -> b
 def request_head(
     method: str, url: str, host: bytes, items: list[tuple[bytes, bytes]], framing: bytes
 ) -> bytes:
-    """Write a request head; `items` are without hop-by-hop fields, `framing` are whole lines."""
-    lines = [b"%b: %b\r\n" % item for item in items if item[0] not in _REWRITTEN]
+    """Write a request head.
+
+    `items` are without hop-by-hop fields, Host and Content-Length; `framing` are whole lines.
+    """
+    lines = [b"%b: %b\r\n" % item for item in items]
     start = f"{method} {url} HTTP/1.1\r\nHost: ".encode("latin-1")
     return b"".join([start, host, b"\r\n", *lines, framing, b"\r\n"])
-
-
-_REWRITTEN = frozenset({b"Content-Length", b"Transfer-Encoding", b"Connection", b"Host"})
 
 
 def request_framing(request: Request) -> bytes:

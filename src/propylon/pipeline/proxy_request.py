@@ -9,7 +9,7 @@ from propylon import __version__
 from propylon.errors import Refusal
 from propylon.http.headers import is_token
 from propylon.http.message import Request
-from propylon.http.writer import drop_hop_by_hop, has_token, request_framing, request_head
+from propylon.http.writer import HOP_BY_HOP, connection_names, request_framing, request_head
 from propylon.pipeline.target import Target
 
 USER_AGENT = f"Tyk/{__version__}".encode("ascii")
@@ -34,7 +34,8 @@ def upstream_url(request: Request, target: Target, stripped_path: str, rules: Pr
 
     Raises `Refusal` 500 when a step left a URL that no request line can hold.
     """
-    url = target.join(stripped_path, request.query, keeps_slash=rules.keeps_slash)
+    query = request.url.partition("?")[2]
+    url = target.join(stripped_path, query, keeps_slash=rules.keeps_slash)
     if request.url is not request.request_uri and not _SAFE_URL.fullmatch(url):
         raise Refusal(500, "Middleware error", reason=f"unusable request URL {url!r}")
     return url
@@ -42,40 +43,44 @@ def upstream_url(request: Request, target: Target, stripped_path: str, rules: Pr
 
 def upstream_head(request: Request, target: Target, url: str, rules: ProxyRules) -> bytes:
     """Write the head of the request for the upstream, framing lines included."""
-    if not is_token(request.method.encode("latin-1", "replace")):
+    if request.method not in _METHODS and not is_token(request.method.encode("latin-1", "replace")):
         raise Refusal(500, "Middleware error", reason=f"unusable method {request.method!r}")
-    items = request.headers.items
-    forwarded: list[bytes] = []
     lines: list[tuple[bytes, bytes]] = []
-    has_agent = False
-    for item in drop_hop_by_hop(items):
+    forwarded: list[bytes] = []
+    named: set[bytes] | None = None
+    has_agent = takes_trailers = False
+    for item in request.headers.items:
         name = item[0]
-        if name == b"X-Forwarded-For" and rules.appends_client:
-            forwarded.append(item[1])
-            continue
-        if name == b"Expect":  # the gateway answers it itself
-            continue
-        if name == b"User-Agent":
+        if name not in _JUDGED:
+            lines.append(item)
+        elif name == b"User-Agent":
             has_agent = True
-        lines.append(item)
+            lines.append(item)
+        elif name == b"X-Forwarded-For":
+            forwarded.append(item[1])
+        elif name == b"Connection":
+            named = connection_names(item[1], named)
+        elif name == b"Te":
+            takes_trailers = takes_trailers or item[1].strip().lower() == b"trailers"
+    if named:
+        lines = [item for item in lines if item[0].lower() not in named]
     if not has_agent:
         lines.append((b"User-Agent", USER_AGENT))
     if rules.appends_client:
         forwarded.append(request.peer_host.encode("latin-1"))
+    if forwarded:
         lines.append((b"X-Forwarded-For", b", ".join(forwarded)))
+    framing = request_framing(request)
+    if request.upgrade:
+        framing += b"Connection: Upgrade\r\nUpgrade: %b\r\n" % request.upgrade
+    elif rules.closes_connections:
+        framing += b"Connection: close\r\n"
+    if takes_trailers:
+        framing += b"Te: trailers\r\n"
     host = request.host if rules.preserves_host else target.authority
-    framing = request_framing(request) + _connection_lines(request, items, rules)
     return request_head(request.method, url, host.encode("latin-1"), lines, framing)
 
 
-def _connection_lines(
-    request: Request, items: list[tuple[bytes, bytes]], rules: ProxyRules
-) -> bytes:
-    lines = b""
-    if request.upgrade:
-        lines = b"Connection: Upgrade\r\nUpgrade: %b\r\n" % request.upgrade
-    elif rules.closes_connections:
-        lines = b"Connection: close\r\n"
-    if request.headers.get(b"Te") == b"trailers" or has_token(items, b"Te", b"trailers"):
-        lines += b"Te: trailers\r\n"
-    return lines
+# Expect is answered by the gateway itself; framing is written anew.
+_JUDGED = HOP_BY_HOP | {b"User-Agent", b"X-Forwarded-For", b"Expect", b"Content-Length", b"Host"}
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
