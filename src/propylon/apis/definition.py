@@ -447,7 +447,9 @@ class ExternalOAuth(Section, frozen=True):
 
 
 class ApiDefinition(Section, frozen=True):
-    """A whole definition file."""
+    """A whole definition. `source` is the file it was read from, whatever the file itself says."""
+
+    source: str = ""
 
     # identity
     name: str = ""
