@@ -18,9 +18,7 @@ from propylon.pipeline.error_pages import ErrorPages, not_found
 
 
 def pages(template_path: Path | str = "", **values: object) -> ErrorPages:
-    return ErrorPages.load(
-        msgspec.convert({"template_path": str(template_path), **values}, Config)
-    )
+    return ErrorPages.load(msgspec.convert({"template_path": str(template_path), **values}, Config))
 
 
 def request(content_type: bytes = b"") -> Request:
@@ -51,8 +49,7 @@ def test_row_058_built_in_xml(sent: bytes, answered: bytes) -> None:
     answer = pages().render(Refusal(400, 'a<b & "c"'), request(sent))
     assert answer.headers.get_all(b"Content-Type") == [answered]
     assert body(answer) == (
-        b'<?xml version = "1.0" encoding = "UTF-8"?>\n'
-        b"<error>a&lt;b &amp; &#34;c&#34;</error>\n"
+        b'<?xml version = "1.0" encoding = "UTF-8"?>\n<error>a&lt;b &amp; &#34;c&#34;</error>\n'
     )
 
 

@@ -96,9 +96,7 @@ def test_candidates(listen_path: str, path: str, expected: tuple[str, ...]) -> N
 
 def test_candidates_without_version_segment() -> None:
     candidates = candidates_of(
-        definition(
-            "/app/", definition={"location": "url"}, version_data={"versions": {"v1": {}}}
-        )
+        definition("/app/", definition={"location": "url"}, version_data={"versions": {"v1": {}}})
     )
     assert candidates("/app/v1/get") == ("/get", "/v1/get", "/app/v1/get")
     assert candidates("/app/v2/get") == ("/v2/get", "/app/v2/get")

@@ -136,7 +136,10 @@ def test_row_025_custom_domains() -> None:
 
 
 def test_row_025_domains_count_only_when_enabled() -> None:
-    routes = [api("a", "/a/", domain="shop.test"), api("b", "/b/", domain="x", domain_disabled=True)]
+    routes = [
+        api("a", "/a/", domain="shop.test"),
+        api("b", "/b/", domain="x", domain_disabled=True),
+    ]
     off = build_router(routes, config())
     assert found(off, "/a/", "other.test") == ("a", "/a/")
     on = build_router(routes, config(enable_custom_domains=True))
