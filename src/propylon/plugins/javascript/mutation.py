@@ -1,0 +1,149 @@
+"""Carries out what a hook returned: on the request, on the response, or as the answer itself."""
+
+from __future__ import annotations
+
+import re
+from email.utils import formatdate
+
+from propylon.errors import PluginError, Refusal
+from propylon.http.headers import Headers, canonical, is_field_value, is_token
+from propylon.http.message import Request, Response
+from propylon.http.sniff import sniff_content_type
+from propylon.plugins.javascript.contract import Returned, ReturnedOverrides, url_text
+from propylon.plugins.javascript.query import edit_query
+from propylon.plugins.javascript.text import to_bytes
+
+# How the body is framed is the gateway's to say: a hook that could say it could smuggle requests.
+# `Host` given by a hook does not change the upstream's Host either (5.5).
+_NOT_FOR_HOOKS = frozenset({b"Content-Length", b"Transfer-Encoding", b"Host"})
+
+_BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
+_UNSAFE = re.compile("[^\x21-\x7e]")
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+
+
+def header_field(name: str, value: str, *, keeps_spelling: bool) -> tuple[bytes, bytes]:
+    """Check one header given by a script; raises `PluginError` for what cannot be sent."""
+    field, content = to_bytes(name), to_bytes(value)
+    if not is_token(field):
+        raise PluginError(f"header name {name!r} is not allowed")
+    if not is_field_value(content):
+        raise PluginError(f"the value of header {name!r} contains a line break or NUL")
+    return (field if keeps_spelling else canonical(field)), content
+
+
+def edit_headers(headers: Headers, returned: Returned, *, keeps_spelling: bool) -> None:
+    """Delete, then set."""
+    for name in returned.delete_headers:
+        field = to_bytes(name)
+        if canonical(field) not in _NOT_FOR_HOOKS:
+            headers.remove_spelling(field)
+    for name, value in returned.set_headers.items():
+        field, content = header_field(name, value, keeps_spelling=keeps_spelling)
+        if canonical(field) in _NOT_FOR_HOOKS:
+            continue
+        if keeps_spelling:
+            headers.set_spelling(field, content)
+        else:
+            headers.set(field, content)
+
+
+def edit_request(
+    request: Request, returned: Returned, *, keeps_body: bool, keeps_spelling: bool
+) -> None:
+    """Apply 5.10 steps 9 and 10. Raises `PluginError` before anything is changed by a bad URL."""
+    url = _url_of(request, returned)
+    if not keeps_body and not returned.ignore_body:
+        body = to_bytes(returned.body or "")
+        if body != request.body:
+            request.replace_body(body)
+    request.url = url
+    edit_headers(request.headers, returned, keeps_spelling=keeps_spelling)
+
+
+def _url_of(request: Request, returned: Returned) -> str:
+    is_kept = returned.url == url_text(request.url)
+    url = request.url if is_kept else checked_url(returned.url)
+    if not (returned.delete_params or returned.add_params or returned.extended_params):
+        return url
+    path, _, query = url.partition("?")
+    query = edit_query(
+        query,
+        delete=returned.delete_params,
+        replace=returned.add_params,
+        append=returned.extended_params,
+    )
+    return f"{path}?{query}" if query else path
+
+
+def checked_url(url: str) -> str:
+    """Bring a script's URL into origin form; the host of an absolute one is the API's to choose."""
+    if url.startswith("tyk://"):
+        raise PluginError(f"internal redirect {url!r} is not available in this version")
+    path, mark, query = url.partition("?")
+    absolute = _ABSOLUTE.match(path)
+    if absolute:
+        path = path[absolute.end() :]
+    path = path.partition("#")[0]
+    if _CONTROL.search(url) or _BAD_ESCAPE.search(path):
+        raise PluginError(f"URL {url!r} cannot be parsed")
+    if not path.startswith("/"):
+        path = "/" + path
+    return _escaped(path) + mark + _escaped(query.partition("#")[0])
+
+
+def _escaped(text: str) -> str:
+    if not _UNSAFE.search(text):
+        return text
+    return "".join(chr(byte) if 0x20 < byte < 0x7F else f"%{byte:02X}" for byte in to_bytes(text))
+
+
+def edit_response(
+    response: Response, returned: Returned, *, keeps_body: bool, keeps_spelling: bool
+) -> None:
+    """Apply 5.9."""
+    if returned.status_code:
+        if not 100 <= returned.status_code <= 999:
+            raise PluginError(f"StatusCode {returned.status_code} is not between 100 and 999")
+        response.status = returned.status_code
+        response.reason = b""
+    if not keeps_body:
+        response.body = to_bytes(returned.body or "")
+        response.trailers = []
+        response.headers.remove(b"Content-Length")
+        response.headers.remove(b"Transfer-Encoding")
+    edit_headers(response.headers, returned, keeps_spelling=keeps_spelling)
+
+
+def answer_of(
+    overrides: ReturnedOverrides,
+    *,
+    keeps_spelling: bool,
+    closes_connection: bool,
+    runs_response_chain: bool,
+) -> Response | None:
+    """Turn overrides into an answer (5.6): None to go on, `Refusal` raised for the error style."""
+    code = overrides.code
+    if not code:
+        return None
+    if not 100 <= code <= 999:
+        raise PluginError(f"ResponseCode {code} is not between 100 and 999")
+    fields = [
+        header_field(name, value, keeps_spelling=keeps_spelling)
+        for name, value in overrides.headers
+        if canonical(to_bytes(name)) not in _NOT_FOR_HOOKS
+    ]
+    if code >= 400 and not overrides.is_raw:
+        raise Refusal(code, overrides.text, headers=fields, reason="ReturnOverrides of a plugin")
+    headers = Headers(fields)
+    body = to_bytes(overrides.text)
+    if b"Content-Type" not in headers and body:
+        headers.set(b"Content-Type", sniff_content_type(body))
+    headers.set(b"Server", b"tyk")
+    headers.set(b"Date", formatdate(usegmt=True).encode())
+    for name in (b"X-Ratelimit-Limit", b"X-Ratelimit-Remaining", b"X-Ratelimit-Reset"):
+        headers.set(name, b"0")
+    if closes_connection:
+        headers.set(b"Connection", b"close")
+    return Response(code, headers, body, runs_response_chain=runs_response_chain)

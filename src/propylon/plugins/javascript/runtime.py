@@ -1,0 +1,254 @@
+"""Runs the scripts of one API: in one hardened runtime, or in a new one for each call.
+
+The same code works on the event loop and in the helper processes; only the limits differ.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from functools import cache
+from importlib import resources
+from typing import NamedTuple
+
+import msgspec
+
+from propylon.plugins.javascript.engine import (
+    Engine,
+    EngineLimits,
+    OutOfMemory,
+    ScriptError,
+    ScriptTimeout,
+    is_out_of_memory,
+)
+from propylon.plugins.javascript.program import HookRef, Program, SourceFile
+from propylon.plugins.javascript.text import convert_base64
+
+# Lines of plugin files start here, so that a frame tells them from the gateway's own.
+_FIRST_LINE = 10_000
+_FRAME = re.compile(r"eval_script:(\d+)(?::(\d+))?")
+
+# Top-level code that needs longer would hold up every reload and, in fresh runtimes, each call.
+LOAD_SECONDS = 2.0
+
+
+class LogLine(NamedTuple):
+    """What a script said: level `log`, `raw` or one of `console`; text is JSON."""
+
+    level: str
+    text: str
+
+
+class Escaped(BaseException):  # noqa: N818 - must pass through `except Exception` in the binding
+    """The script needs `fresh` (a runtime of its own) or `apart` (a process); `what` it touched."""
+
+    def __init__(self, target: str, what: str) -> None:
+        super().__init__(what)
+        self.target = target
+        self.what = what
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a call came back with: `mark` and JSON `text` of the kernel, and what was logged.
+
+    Marks: `=` result with the body as it was, `+` result, `?` no result, `!` the script threw.
+    """
+
+    mark: str
+    text: str
+    logs: tuple[tuple[str, str], ...] = ()
+
+
+@cache
+def _own_script(name: str) -> str:
+    return (resources.files(__package__) / "runtime_js" / name).read_text("utf-8")
+
+
+class Sandbox:
+    """One runtime with an API's scripts loaded."""
+
+    __slots__ = ("_engine", "_lines", "_logs", "_pending", "load_errors", "load_logs")
+
+    def __init__(self, program: Program, limits: EngineLimits, *, is_shared: bool) -> None:
+        self._engine = Engine(limits)
+        self._pending = ""
+        self._logs: list[tuple[str, str]] = []
+        self._lines: list[tuple[int, str]] = []
+        engine = self._engine
+        engine.define("$pending", lambda: self._pending)
+        engine.define("$emit", lambda level, text: self._logs.append((level, text)))
+        engine.define("$base64", convert_base64)
+        engine.define("$escape", _escape)
+        engine.run(_own_script("kernel.js"), LOAD_SECONDS)
+        if program.uses_underscore:
+            engine.run(_own_script("underscore.js"), LOAD_SECONDS)
+        if is_shared:
+            engine.run(_own_script("harden.js"), LOAD_SECONDS)
+        shares = "true" if program.shares_tyk_js else "false"
+        config = json.dumps(program.config_text)
+        engine.run(f"$configure({config}, {shares}); 0")
+        self._add_files(program.files)
+        harden = "$take('$harden')" if is_shared else "undefined"
+        engine.run(f"$start({harden}); 0", LOAD_SECONDS)
+        self.load_errors = self._load()
+        self.load_logs = tuple(self._logs)
+        self._logs.clear()
+
+    def _add_files(self, files: tuple[SourceFile, ...]) -> None:
+        line = _FIRST_LINE
+        for file in files:
+            opening, closing = _wrap(file)
+            self._engine.run("\n" * (line - 1) + opening + file.text + closing)
+            # The opening ends in a line break, so the author's first line is the next one.
+            self._lines.append((line + 1, file.name))
+            line += file.text.count("\n") + 4
+
+    def _load(self) -> dict[int, ScriptError]:
+        text = self._engine.run("$propylon('load')", LOAD_SECONDS)
+        assert isinstance(text, str)
+        return {file: self._error(described[1:]) for file, described in json.loads(text)}
+
+    def call(self, ref: HookRef, pending: str, seconds: float) -> tuple[Answer, bool]:
+        """Call one hook; the second value tells whether this runtime may serve again.
+
+        Raises `ScriptTimeout`, `OutOfMemory` and `Escaped`; after these it may not.
+        """
+        self._pending = pending
+        self._logs.clear()
+        text = self._engine.run(f"$propylon('call',{ref.file},{ref.case})", seconds)
+        assert isinstance(text, str)
+        is_clean = not text.startswith("#")
+        if not is_clean:
+            text = text[1:]
+        return Answer(text[0], text[1:], tuple(self._logs)), is_clean
+
+    def _error(self, described: str) -> ScriptError:
+        found = json.loads(described)
+        return ScriptError(found["name"], found["message"], self.author_stack(found["stack"]))
+
+    def author_stack(self, stack: str) -> str:
+        """Keep the frames of plugin files, under their names and line numbers."""
+        frames = []
+        for frame in stack.splitlines():
+            place = _FRAME.search(frame)
+            if place is None:
+                continue
+            where = self._place(int(place[1]), place[2])
+            if where:
+                frames.append(frame[: place.start()].strip() + where + frame[place.end() :])
+        return "\n".join(frames)
+
+    def _place(self, line: int, column: str | None) -> str:
+        for first, name in reversed(self._lines):
+            if line >= first:
+                return f"{name}:{line - first + 1}" + (f":{column}" if column else "")
+        return ""
+
+
+def _escape(target: str, what: str) -> None:
+    raise Escaped(target, what)
+
+
+def _wrap(file: SourceFile) -> tuple[str, str]:
+    names = [*file.hooks, *file.published]
+    published = [[len(file.hooks) + index, name] for index, name in enumerate(file.published)]
+    cases = "".join(f"case {index}:return {name};" for index, name in enumerate(names))
+    return (
+        f"$add({json.dumps(published)},function(){{\n",
+        f"\nreturn function(){{switch(arguments[0]){{{cases}}}}}}});0",
+    )
+
+
+class ProgramRunner:
+    """Serves the calls of one API in this process."""
+
+    __slots__ = ("_limits", "_shared", "is_fresh", "program")
+
+    def __init__(self, program: Program, limits: EngineLimits) -> None:
+        self.program = program
+        self.is_fresh = program.is_fresh
+        self._limits = limits
+        self._shared: Sandbox | None = None
+
+    def load(self) -> Sandbox:
+        """Run the top level of all files once and say how that went."""
+        if not self.is_fresh:
+            try:
+                self._shared = Sandbox(self.program, self._limits, is_shared=True)
+                return self._shared
+            except Escaped as escaped:
+                self._leave_shared(escaped)
+        return Sandbox(self.program, self._limits, is_shared=False)
+
+    def close(self) -> None:
+        """Free the runtime; the next call makes a new one."""
+        self._shared = None
+
+    def call(self, ref: HookRef, pending: str, seconds: float) -> Answer:
+        """Call a hook. Raises `ScriptTimeout`, `OutOfMemory`, and `Escaped` towards a process."""
+        if not self.is_fresh:
+            try:
+                return self._call_shared(ref, pending, seconds)
+            except Escaped as escaped:
+                self._leave_shared(escaped)
+        sandbox = Sandbox(self.program, self._limits, is_shared=False)
+        answer, _ = sandbox.call(ref, pending, seconds)
+        return _with_author_stack(answer, sandbox)
+
+    def _call_shared(self, ref: HookRef, pending: str, seconds: float) -> Answer:
+        sandbox = self._shared
+        if sandbox is None:
+            sandbox = self._shared = Sandbox(self.program, self._limits, is_shared=True)
+        # Whatever raises leaves the runtime in an unknown state: it must earn its place again.
+        self._shared = None
+        answer, is_clean = sandbox.call(ref, pending, seconds)
+        if answer.mark == "!":
+            answer = _with_author_stack(answer, sandbox)
+            is_clean = is_clean and not _is_exhausted(answer)
+            _raise_if_frozen(answer)
+        if is_clean:
+            self._shared = sandbox
+        return answer
+
+    def _leave_shared(self, escaped: Escaped) -> None:
+        if escaped.target != "fresh":
+            raise escaped
+        self._shared = None
+        self.is_fresh = True
+
+
+def _with_author_stack(answer: Answer, sandbox: Sandbox) -> Answer:
+    if answer.mark != "!":
+        return answer
+    found = json.loads(answer.text)
+    if is_out_of_memory(found["name"], found["message"]) or found["message"] == "thrown: null":
+        raise OutOfMemory("the script used up its memory")
+    found["stack"] = sandbox.author_stack(found["stack"])
+    return Answer("!", json.dumps(found), answer.logs)
+
+
+def _is_exhausted(answer: Answer) -> bool:
+    """Tell whether the stack overflowed, perhaps in the middle of the clean-up."""
+    return json.loads(answer.text)["name"] in ("RangeError", "InternalError")
+
+
+def _raise_if_frozen(answer: Answer) -> None:
+    found = json.loads(answer.text)
+    if found["name"] == "TypeError" and _FROZEN.search(found["message"]):
+        raise Escaped("fresh", found["message"])
+
+
+_FROZEN = re.compile(r"read-only|not extensible|not configurable|no setter")
+
+
+__all__ = [
+    "Answer",
+    "Escaped",
+    "LogLine",
+    "OutOfMemory",
+    "ProgramRunner",
+    "Sandbox",
+    "ScriptError",
+    "ScriptTimeout",
+]

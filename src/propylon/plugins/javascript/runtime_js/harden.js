@@ -1,0 +1,166 @@
+// Makes one runtime safe to be used by request after request: every object that the language brings
+// is frozen, and the few ways to state that cannot be frozen are trapdoors. A plugin that opens
+// one is stopped and its call is repeated in a runtime of its own, where everything is allowed.
+globalThis.$harden = function (env) {
+  "use strict";
+  const { G, escape, hostFunctions, anyCase } = env;
+  const {
+    ownKeys, getPrototypeOf, getOwnPropertyDescriptor, defineProperty, deleteProperty,
+    preventExtensions, apply, construct,
+  } = Reflect;
+
+  function trapdoor(holder, name, what) {
+    const fall = function () { return escape("fresh", what); };
+    defineProperty(holder, name, {
+      get: fall, set: fall, enumerable: false, configurable: false,
+    });
+  }
+
+  const hidden = [
+    (function* () {})(), (async function* () {})(), async function () {}, async () => {},
+    [][Symbol.iterator](), new Map()[Symbol.iterator](), new Set()[Symbol.iterator](),
+    ""[Symbol.iterator](), "".matchAll(/x/g), new Uint8Array(0), Symbol.prototype,
+    (function () { "use strict"; return arguments; })(),
+    getOwnPropertyDescriptor((function () { "use strict"; return arguments; })(), "callee").get,
+  ];
+  if (typeof Iterator !== "undefined") {
+    hidden.push([].values().map((x) => x), Iterator.from({ next() {} }));
+  }
+
+  // State that outlives a request in places that freezing does not reach: job queues, finalizers,
+  // shared memory, global lexical bindings (`eval`), native work without an end (BigInt).
+  const functionPrototype = getPrototypeOf(function () {});
+  const GeneratorFunction = getPrototypeOf(function* () {});
+  const AsyncFunction = getPrototypeOf(async function () {});
+  const AsyncGeneratorFunction = getPrototypeOf(async function* () {});
+  const trapped = [
+    "Promise", "queueMicrotask", "FinalizationRegistry", "WeakRef", "SharedArrayBuffer", "Atomics",
+    "BigInt", "BigInt64Array", "BigUint64Array", "eval", "Function", "AsyncDisposableStack",
+  ];
+  const seeds = [];
+  for (const name of trapped) {
+    if (!(name in G)) continue;
+    seeds.push(G[name]);
+    trapdoor(G, name, name);
+  }
+  trapdoor(functionPrototype, "constructor", "Function");
+  for (const proto of [GeneratorFunction, AsyncFunction, AsyncGeneratorFunction]) {
+    trapdoor(proto, "constructor", "Function");
+  }
+  trapdoor(Array, "fromAsync", "Array.fromAsync");
+  for (const name of ["getBigInt64", "getBigUint64", "setBigInt64", "setBigUint64"]) {
+    trapdoor(DataView.prototype, name, name);
+  }
+  // These are accessors over state of the engine: as data they can be frozen.
+  for (const [name, value] of [["prepareStackTrace", undefined], ["stackTraceLimit", 10]]) {
+    deleteProperty(Error, name);
+    defineProperty(Error, name, {
+      value, writable: false, enumerable: false, configurable: false,
+    });
+  }
+
+  env.guard && env.guard(env);
+
+  // `child.name = x` fails when a frozen prototype holds `name`. Where plugins do that, the
+  // prototype gets an accessor that writes to the child instead.
+  const overridable = new Set([
+    "constructor", "toString", "valueOf", "toLocaleString", "toJSON", "name", "message", "length",
+    "ProcessRequest", "ProcessResponse", "DoProcessRequest", "DoProcessResponse", "Handle",
+    "DoProcessEvent", "NewProcessRequest", "NewProcessResponse", "ReturnData", "ReturnAuthData",
+    "ReturnResponseData", "NewHandler", "next", "return", "throw", "get", "set", "has", "keys",
+    "values", "entries", "add", "delete", "clear", "size", "forEach", "push", "concat", "indexOf",
+    "map", "filter", "find", "test", "exec", "bind", "call", "apply",
+  ]);
+  // The hot methods of these are left as data: nobody shadows `push` on an array.
+  const hot = new Set([Array.prototype, String.prototype, functionPrototype, RegExp.prototype]);
+  const rarely = new Set(["constructor", "toString", "valueOf", "name", "toLocaleString"]);
+
+  function softFreeze(home, key, found) {
+    const value = found.value;
+    defineProperty(home, key, {
+      get() { return value; },
+      set(replacement) {
+        if (this === home || this === undefined || this === null) {
+          return escape("fresh", "a built-in is changed: " + String(key));
+        }
+        defineProperty(this, key, {
+          value: replacement, writable: true, enumerable: true, configurable: true,
+        });
+      },
+      enumerable: found.enumerable,
+      configurable: false,
+    });
+  }
+
+  const prototypes = new Set();
+  function notePrototypes(value) {
+    if (typeof value === "function") {
+      const found = getOwnPropertyDescriptor(value, "prototype");
+      if (found && typeof found.value === "object" && found.value) prototypes.add(found.value);
+    }
+  }
+
+  const seen = new Set();
+  const queue = [];
+  function visit(value) {
+    if ((typeof value !== "object" && typeof value !== "function") || value === null) return;
+    if (seen.has(value)) return;
+    seen.add(value);
+    queue.push(value);
+    notePrototypes(value);
+  }
+
+  for (const value of seeds) visit(value);
+  for (const value of hidden) visit(value);
+  for (const name of ownKeys(G)) {
+    const found = getOwnPropertyDescriptor(G, name);
+    if ("value" in found) visit(found.value);
+    else { visit(found.get); visit(found.set); }
+  }
+  for (const name in hostFunctions) visit(hostFunctions[name]);
+  visit(anyCase);
+  seen.delete(G);
+
+  while (queue.length) {
+    const home = queue.pop();
+    if (home === G) continue;
+    visit(getPrototypeOf(home));
+    for (const key of ownKeys(home)) {
+      const found = getOwnPropertyDescriptor(home, key);
+      if ("value" in found) visit(found.value);
+      else { visit(found.get); visit(found.set); }
+    }
+  }
+
+  for (const home of seen) {
+    if (home === G || home === anyCase) continue;
+    const isPrototype = prototypes.has(home);
+    const names = isPrototype ? (hot.has(home) ? rarely : overridable) : null;
+    for (const key of ownKeys(home)) {
+      const found = getOwnPropertyDescriptor(home, key);
+      if (!found.configurable) {
+        if (found.writable) defineProperty(home, key, { writable: false });
+      } else if (!("value" in found)) {
+        defineProperty(home, key, { configurable: false });
+      } else if (names !== null && (home === Object.prototype || names.has(key))) {
+        softFreeze(home, key, found);
+      } else {
+        defineProperty(home, key, { writable: false, configurable: false });
+      }
+    }
+    preventExtensions(home);
+  }
+
+  // Global bindings: the language's cannot be replaced, the gateway's may be for one request.
+  const mayChange = new Set(["TykJS", "console", "_", ...ownKeys(hostFunctions)]);
+  for (const name of ownKeys(G)) {
+    const found = getOwnPropertyDescriptor(G, name);
+    if (!found.configurable) continue;
+    if ("value" in found) {
+      defineProperty(G, name, { writable: mayChange.has(name), configurable: false });
+    } else {
+      defineProperty(G, name, { configurable: false });
+    }
+  }
+};
+0;
