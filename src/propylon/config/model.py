@@ -211,6 +211,16 @@ class HttpLimits(Group, frozen=True):
     upstream_idle_timeout_s: int = 90
 
 
+class FileStore(Group, frozen=True):
+    """`base_path` is the folder that `file://` references lead into."""
+
+    base_path: str = ""
+
+
+class Kv(Group, frozen=True):
+    file: FileStore = msgspec.field(default_factory=FileStore)
+
+
 class Config(msgspec.Struct, frozen=True):
     """The whole configuration of one gateway."""
 
@@ -240,6 +250,7 @@ class Config(msgspec.Struct, frozen=True):
     secret: str = ""
     node_secret: str = ""
     secrets: dict[str, str] = {}
+    kv: Kv = msgspec.field(default_factory=Kv)
 
     # files
     template_path: str = "templates"
