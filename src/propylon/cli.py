@@ -12,7 +12,6 @@ import platform
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -58,21 +57,6 @@ class StartOptions:
         )
 
 
-class _Commands(click.Group):
-    """A group that names the nearest command when it is asked for one it does not have."""
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            near = get_close_matches(args[0], self.list_commands(ctx), n=1)
-            if near and near[0] not in error.message:
-                error.message += f" Did you mean '{near[0]}'?"
-            raise
-
-
 def _start_options(command: F) -> F:
     for flag in IGNORED_FLAGS:
         command = click.option(f"--{flag}", is_flag=True, hidden=True, expose_value=False)(command)
@@ -91,7 +75,6 @@ def _start_options(command: F) -> F:
 
 
 @click.group(
-    cls=_Commands,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -189,7 +172,7 @@ class _VersionFacts:
         return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
 
 
-@cli.group(cls=_Commands)
+@cli.group()
 def plugin() -> None:
     """Tools for plugin authors."""
 

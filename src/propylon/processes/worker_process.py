@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import msgspec
 
@@ -29,6 +30,8 @@ from propylon.processes.messages import (
 )
 
 log = get_logger("main")
+
+T = TypeVar("T")
 
 # Thousands of definitions whose bundles are still to be fetched.
 BUILD_SECONDS = 300.0
@@ -205,7 +208,7 @@ class WorkerProcess:
         return f"worker {self.slot} ended during the reload"
 
 
-def _settle(future: asyncio.Future[object] | None, result: object) -> None:
+def _settle(future: asyncio.Future[T] | None, result: T) -> None:
     if future is not None and not future.done():
         future.set_result(result)
 
