@@ -14,14 +14,12 @@ const hooks = {
     return { request: {}, session: { metadata: { token }, rate: 100, per: 1 } };
   },
 
-  MarkAnswer: ({ response }) => ({
-    response: { headers: { ...response.headers, "X-Seen-By": "node" } },
-  }),
+  MarkAnswer: ({ response: { headers } }) =>
+    ({ response: { headers: { ...headers, "X-Seen-By": "node" } } }),
 };
 
 const methods = {
   initialize: () => ({ name: "example", protocol_version: "1.0", hooks: Object.keys(hooks) }),
-  Dispatch: async (call) => hooks[call.hook_name](call),
   ping: () => ({}),
   shutdown: () => ({}),
 };
@@ -29,8 +27,13 @@ const methods = {
 for await (const line of createInterface({ input: process.stdin })) {
   const { id, method, params } = JSON.parse(line);
   if (id === undefined) continue; // a notification
-  const known = method === "Dispatch" ? hooks[params.hook_name] : methods[method];
-  const error = { code: -32601, message: "no such method or hook" };
-  const reply = known ? { result: await methods[method](params) } : { error };
-  process.stdout.write(JSON.stringify({ jsonrpc: "2.0", id, ...reply }) + "\n");
+  const reply = { jsonrpc: "2.0", id };
+  try {
+    const call = method === "Dispatch" ? hooks[params.hook_name] : methods[method];
+    if (!call) throw Object.assign(new Error("no such method or hook"), { code: -32601 });
+    reply.result = await call(params);
+  } catch ({ code = -32603, message }) {
+    reply.error = { code, message };
+  }
+  process.stdout.write(JSON.stringify(reply) + "\n");
 }

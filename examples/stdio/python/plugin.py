@@ -12,28 +12,29 @@ def add_header(call):
 def check_token(call):
     token = call["request"]["headers"].get("Authorization", "")
     if token != "let-me-in":
-        overrides = {"response_code": 401, "response_error": "who are you?"}
-        return {"request": {"return_overrides": overrides}}
+        refusal = {"response_code": 401, "response_error": "who are you?"}
+        return {"request": {"return_overrides": refusal}}
     return {"request": {}, "session": {"metadata": {"token": token}, "rate": 100, "per": 1}}
 
 
 def mark_answer(call):
-    headers = {**call["response"]["headers"], "X-Seen-By": "python"}
-    return {"response": {"headers": headers}}
+    return {"response": {"headers": {**call["response"]["headers"], "X-Seen-By": "python"}}}
 
 
 HOOKS = {"AddHeader": add_header, "CheckToken": check_token, "MarkAnswer": mark_answer}
+METHODS = {
+    "initialize": lambda _: {"name": "example", "protocol_version": "1.0", "hooks": list(HOOKS)},
+    "Dispatch": lambda call: HOOKS[call["hook_name"]](call),
+    "ping": dict,
+}
 
 for line in sys.stdin:
     message = json.loads(line)
-    method, reply = message.get("method"), {"jsonrpc": "2.0", "id": message.get("id")}
-    if method == "Dispatch" and message["params"]["hook_name"] in HOOKS:
-        reply["result"] = HOOKS[message["params"]["hook_name"]](message["params"])
-    elif method == "initialize":
-        reply["result"] = {"name": "example", "protocol_version": "1.0", "hooks": list(HOOKS)}
-    elif method in ("ping", "shutdown"):
-        reply["result"] = {}
-    else:
-        reply["error"] = {"code": -32601, "message": "no such method or hook"}
+    reply, params = {"jsonrpc": "2.0", "id": message.get("id")}, message.get("params", {})
+    try:
+        reply["result"] = METHODS[message["method"]](params)
+    except Exception as error:
+        code = -32601 if isinstance(error, KeyError) else -32603
+        reply["error"] = {"code": code, "message": repr(error)}
     if "id" in message:
         print(json.dumps(reply), flush=True)
