@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 from propylon.apis.definition import ApiDefinition
 from propylon.apis.load import LoadedDefinitions, load_definitions
+from propylon.chain import build_chain
 from propylon.config.model import Config
 from propylon.errors import ConfigError
 from propylon.net.upstream_pool import UpstreamPools
 from propylon.observe.logs import get_logger
 from propylon.pipeline.api import Api
-from propylon.pipeline.chain import build_chain
 from propylon.pipeline.error_pages import ErrorPages
 from propylon.pipeline.listen_path import ListenPath
 from propylon.pipeline.proxy_request import ProxyRules

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
-from urllib.parse import unquote
 
 from propylon.errors import Refusal
 from propylon.http.body import BodyBroken, BodyStream, BodyTooLarge
@@ -24,6 +23,7 @@ from propylon.observe.logs import get_logger
 from propylon.pipeline.api import Api
 from propylon.pipeline.error_pages import not_found, plain_text
 from propylon.pipeline.exchange import Exchange
+from propylon.pipeline.listen_path import decode_path
 from propylon.pipeline.proxy_request import upstream_head, upstream_url
 from propylon.pipeline.router import clean_redirect
 from propylon.pipeline.snapshot import Snapshot
@@ -91,9 +91,7 @@ class Gateway:
                 client.answer(exchange, answer)
                 return
             path = request.path
-            match = snapshot.router.find(
-                request.host, unquote(path, errors="surrogateescape") if "%" in path else path
-            )
+            match = snapshot.router.find(request.host, decode_path(path))
             if match is None:
                 self._answer_not_found(exchange, client)
                 return

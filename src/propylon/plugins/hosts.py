@@ -9,7 +9,8 @@ from propylon import __version__
 from propylon.config.model import Config
 from propylon.plugins.hook import PluginHost
 from propylon.plugins.javascript import JavaScriptHost
-from propylon.plugins.stdio import StdioHost, StdioOwner
+from propylon.plugins.stdio.host import StdioHost
+from propylon.plugins.stdio.owner import StdioOwner
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def make_hosts(config: Config, plugin_socket: str | None, worker_slot: int) -> H
     if plugin_socket is None and options.enable_coprocess and options.coprocess_command:
         owner = StdioOwner(options, __version__, None)
     javascript = JavaScriptHost(config)
-    stdio = StdioHost(config, plugin_socket or owner, worker_slot)
+    stdio = StdioHost(config, plugin_socket or owner or "", worker_slot)
     return Hosts(
         {"otto": javascript, "javascript": javascript, "jsonrpc": stdio, "stdio": stdio}, owner
     )

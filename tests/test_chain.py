@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from propylon.apis.definition import ApiDefinition
+from propylon.chain import REQUEST_ORDER, build_chain
 from propylon.config.model import Config
 from propylon.errors import DefinitionError
-from propylon.pipeline.chain import REQUEST_ORDER, build_chain
 from propylon.pipeline.exchange import Exchange
 from propylon.pipeline.step import StepResult
 from propylon.plugins.hook import LoadedHooks
