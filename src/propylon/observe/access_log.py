@@ -14,7 +14,7 @@ import msgspec
 
 from propylon.config.model import Config
 from propylon.errors import Refusal
-from propylon.observe.formats import LineFormat, format_named, rfc3339_clock
+from propylon.observe.formats import LineFormat, escape_controls, format_named, rfc3339_clock
 from propylon.observe.line_writer import LineWriter
 from propylon.observe.logs import STDERR, current_sink, get_logger
 from propylon.pipeline.exchange import Exchange
@@ -124,7 +124,7 @@ class _JsonLine:
             f'{{"time":"{self._clock.millisecond(time.time())}","level":"info",'
             f'"message":"access","prefix":"{PREFIX}"'
         )
-        rest = self._encode(fields)
+        rest = escape_controls(self._encode(fields))
         # `rest` is an object: its brace becomes the comma after our head.
         comma = b"," if len(rest) > 2 else b""
         self._writer.write(b"%b%b%b\n" % (head.encode(), comma, rest[1:]))

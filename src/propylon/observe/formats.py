@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,6 +14,8 @@ LineFormat = Callable[[str, str, Mapping[str, Any]], bytes]
 
 # logrus leaves values of these characters bare and quotes every other.
 _BARE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._/@^+")
+
+_JSON_CONTROLS = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]")
 
 _SHORT_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
 
@@ -87,13 +90,20 @@ def json_format() -> LineFormat:
         for key, value in fields.items():
             entry[key] = value.decode("latin-1") if isinstance(value, bytes) else value
         try:
-            return encoder.encode(entry) + b"\n"
+            return escape_controls(encoder.encode(entry)) + b"\n"
         except (TypeError, ValueError, RecursionError):
             # A lone surrogate, a cycle, a key that is no string: worth a line all the same.
             plain = {key: _printable(as_text(value)) for key, value in entry.items()}
-            return encoder.encode(plain) + b"\n"
+            return escape_controls(encoder.encode(plain)) + b"\n"
 
     return render
+
+
+def escape_controls(line: bytes) -> bytes:
+    """Escape what JSON allows raw and a terminal or a line reader acts on: DEL, C1, U+2028/9."""
+    if line.isascii() and b"\x7f" not in line:
+        return line
+    return _JSON_CONTROLS.sub(lambda found: b"\\u%04x" % ord(found[0].decode()), line)
 
 
 def as_text(value: object) -> str:
