@@ -1,4 +1,4 @@
-"""One API's scripts at work: a call is tried on the event loop and repeated apart if it overruns."""
+"""One API's scripts at work: calls are tried on the event loop and repeated apart."""
 
 from __future__ import annotations
 

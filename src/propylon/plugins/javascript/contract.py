@@ -31,7 +31,7 @@ class Returned(msgspec.Struct):
 
     body: str | None = None
     ignore_body: bool = False
-    url: str = ""
+    url: str | None = None
     set_headers: dict[str, str] = {}
     delete_headers: list[str] = []
     add_params: dict[str, str] = {}
@@ -230,8 +230,8 @@ def _header_lines(value: object) -> list[tuple[str, str]]:
     lines = []
     for name, each in value.items():
         member = f"ReturnOverrides.ResponseHeaders[{name!r}]"
-        for single in each if type(each) is list else (each,):
-            lines.append((name, _text(single, member)))
+        values = each if type(each) is list else [each]
+        lines += [(name, _text(value, member)) for value in values]
     return lines
 
 

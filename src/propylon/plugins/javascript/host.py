@@ -21,7 +21,7 @@ from propylon.plugins.javascript.steps import (
 
 
 class JavaScriptHost:
-    """Serves the drivers `otto` and `javascript`, and hooks without a driver whose path is `.js`."""
+    """Serves the drivers `otto` and `javascript`, and `.js` hooks without a driver."""
 
     def __init__(self, config: Config) -> None:
         self._config = config

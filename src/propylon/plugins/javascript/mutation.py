@@ -63,8 +63,8 @@ def edit_request(
 
 
 def _url_of(request: Request, returned: Returned) -> str:
-    is_kept = returned.url == url_text(request.url)
-    url = request.url if is_kept else checked_url(returned.url)
+    is_kept = returned.url is None or returned.url == url_text(request.url)
+    url = request.url if is_kept else checked_url(returned.url or "")
     if not (returned.delete_params or returned.add_params or returned.extended_params):
         return url
     path, _, query = url.partition("?")

@@ -133,7 +133,7 @@ class ProcessPool:
             self._busy.add(process)
             seconds = deadline - loop.time()
             if seconds <= 0:
-                raise TimeoutError  # noqa: TRY301 - the same end as a deadline inside the call
+                raise TimeoutError
             message = CallMessage(
                 key=key,
                 ref=ref,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from functools import cache
 from importlib import resources
 from typing import NamedTuple
@@ -40,7 +39,7 @@ class LogLine(NamedTuple):
     text: str
 
 
-class Escaped(BaseException):  # noqa: N818 - must pass through `except Exception` in the binding
+class Escaped(BaseException):
     """The script needs `fresh` (a runtime of its own) or `apart` (a process); `what` it touched."""
 
     def __init__(self, target: str, what: str) -> None:

@@ -16,10 +16,15 @@ _MEMBER_OF_GLOBAL = re.compile(rf"\b(?:this|globalThis)\s*\??\.\s*({IDENTIFIER})
 
 # Words that cannot stand alone in an expression, in one of the two modes of the language.
 _RESERVED = frozenset(
-    "arguments await break case catch class const continue debugger default delete do else enum "
-    "eval export extends false finally for function if implements import in instanceof interface "
-    "let new null package private protected public return static super switch this throw true try "
-    "typeof var void while with yield async of undefined".split()
+    re.findall(
+        r"\w+",
+        """
+        arguments await break case catch class const continue debugger default delete do else enum
+        eval export extends false finally for function if implements import in instanceof interface
+        let new null package private protected public return static super switch this throw true try
+        typeof var void while with yield async of undefined
+        """,
+    )
 )
 
 _BUILT_IN = (

@@ -190,7 +190,21 @@
   const toUpper = String.prototype.toUpperCase;
   const slice = String.prototype.slice;
 
+  const spellings = create(null); // the few dozen names that scripts use
+  let spellingCount = 0;
+
   function canonical(name) {
+    const known = spellings[name];
+    if (known !== undefined) return known;
+    const text = spell(name);
+    if (spellingCount < 256) {
+      spellingCount++;
+      spellings[name] = text;
+    }
+    return text;
+  }
+
+  function spell(name) {
     let text = "";
     let isStart = true;
     for (let i = 0; i < name.length; i++) {
@@ -311,15 +325,41 @@
     return "+";
   }
 
-  function finishRequest(result, body, params) {
+  function finishRequest(result, given) {
     if (!result) {
       hostFunctions.log("Middleware didn't return request object!");
       return "?";
     }
     const request = result.Request;
     request.Headers = undefined;
-    if (request.Params === params) request.Params = undefined;
-    return bodyMark(request, body) + stringify(result);
+    return bodyMark(request, given.Body) + stringify(trim(result, request, given));
+  }
+
+  function isEmpty(holder) {
+    for (const _ in holder) return false;
+    return true;
+  }
+
+  // Leave out what the hook did not touch: the gateway knows it, and text costs time both ways.
+  function trim(result, request, given) {
+    if (request.URL === undefined) set(request, "URL", "");
+    else if (request.URL === given.URL) set(request, "URL", undefined);
+    if (request.Method === given.Method) set(request, "Method", undefined);
+    if (request.RequestURI === given.RequestURI) set(request, "RequestURI", undefined);
+    if (request.Scheme === given.Scheme) set(request, "Scheme", undefined);
+    if (request !== given.request) return result;
+    if (request.Params === given.Params) set(request, "Params", undefined);
+    if (request.IgnoreBody === false) set(request, "IgnoreBody", undefined);
+    if (request.DeleteHeaders.length === 0) set(request, "DeleteHeaders", undefined);
+    if (request.DeleteParams.length === 0) set(request, "DeleteParams", undefined);
+    if (isEmpty(request.SetHeaders)) set(request, "SetHeaders", undefined);
+    if (isEmpty(request.AddParams)) set(request, "AddParams", undefined);
+    if (isEmpty(request.ExtendedParams)) set(request, "ExtendedParams", undefined);
+    const overrides = request.ReturnOverrides;
+    if (overrides === given.overrides && overrides.ResponseCode === 0) {
+      set(request, "ReturnOverrides", undefined);
+    }
+    return result;
   }
 
   // A plugin that brought its own entry point gets what Tyk gives it: base64 in, base64 out.
@@ -337,13 +377,17 @@
     if (hook.DoProcessRequest !== stock.request) {
       return callReplaced(hook, request, session, config);
     }
-    const body = request.Body;
-    const params = request.Params;
+    // The hook may edit the request or make another: this is what it was.
+    const before = {
+      request, URL: request.URL, Body: request.Body, Params: request.Params,
+      Method: request.Method, RequestURI: request.RequestURI, Scheme: request.Scheme,
+      overrides: request.ReturnOverrides,
+    };
     const result = hook.ProcessRequest(request, session, config);
     if (result && typeof result.then === "function") {
-      return result.then((settled) => finishRequest(settled, body, params));
+      return result.then((settled) => finishRequest(settled, before));
     }
-    return finishRequest(result, body, params);
+    return finishRequest(result, before);
   }
 
   function finishResponse(result, body) {
