@@ -159,11 +159,11 @@ def _readers(config: Config) -> dict[str, Reader]:
         "client_ip": lambda exchange, _: exchange.client_ip or exchange.request.peer_host,
         "remote_addr": lambda exchange, _: exchange.request.peer_host,
         "user_agent": _user_agent,
-        "latency_total": lambda _, total_ms: round(total_ms, 3),
-        "latency_gateway": lambda exchange, total_ms: round(
-            max(total_ms - exchange.upstream_seconds * 1000.0, 0.0), 3
+        "latency_total": lambda _, total_ms: _thousandths(total_ms),
+        "latency_gateway": lambda exchange, total_ms: _thousandths(
+            max(total_ms - exchange.upstream_seconds * 1000.0, 0.0)
         ),
-        "upstream_latency": lambda exchange, _: round(exchange.upstream_seconds * 1000.0, 3),
+        "upstream_latency": lambda exchange, _: _thousandths(exchange.upstream_seconds * 1000.0),
         "upstream_addr": lambda exchange, _: exchange.upstream_address,
         "upstream_status": _upstream_status,
         "hooks": _hooks,
@@ -222,9 +222,18 @@ def _hooks(exchange: Exchange, _: float) -> Value:
     if not exchange.hook_timings:
         return ""
     return [
-        {"name": timing.hook, "ms": round(timing.seconds * 1000.0, 3), "outcome": timing.outcome}
+        {
+            "name": timing.hook,
+            "ms": _thousandths(timing.seconds * 1000.0),
+            "outcome": timing.outcome,
+        }
         for timing in exchange.hook_timings
     ]
+
+
+def _thousandths(milliseconds: float) -> float:
+    """Round to microseconds; `round(x, 3)` costs five times as much, five times a line."""
+    return int(milliseconds * 1000.0 + 0.5) / 1000.0
 
 
 def _error(exchange: Exchange, _: float) -> str:
