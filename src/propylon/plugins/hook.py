@@ -55,10 +55,10 @@ class PluginHost(Protocol):
     """One driver. It lives as long as its worker and serves every snapshot in turn.
 
     `load` is called for each API while a snapshot is built and may block; whatever it prepares for
-    this API is freed by `unload`, when the last request on that snapshot is done. A hook that cannot
-    work (missing file, syntax error, driver switched off) is still a step: one that refuses every
-    request with the documented error, never one that lets it through. Only what the spec names as a
-    load failure raises `DefinitionError`.
+    this API is freed by `unload`, when the last request on that snapshot is done. A hook that
+    cannot work (missing file, syntax error, driver switched off) is still a step: one that refuses
+    every request with the documented error, never one that lets it through. Only what the spec
+    names as a load failure raises `DefinitionError`.
     """
 
     def load(self, definition: ApiDefinition, hooks: tuple[Hook, ...]) -> LoadedHooks: ...

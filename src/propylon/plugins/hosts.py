@@ -42,7 +42,7 @@ class Hosts:
 
 
 def make_hosts(config: Config, plugin_socket: str | None, worker_slot: int) -> Hosts:
-    """Make the hosts; the stdio child is reached over `plugin_socket`, or owned here without one."""
+    """Make the hosts; the stdio child is reached over `plugin_socket`, else owned here."""
     options = config.coprocess_options
     owner = None
     if plugin_socket is None and options.enable_coprocess and options.coprocess_command:

@@ -1,4 +1,4 @@
-"""Hooks whose driver this gateway does not have: every request is refused, none passes without them.
+"""Hooks whose driver this gateway does not have: every request is refused, none passes.
 
 Statuses and log lines are those of rich-plugins 4.7 for an unsupported or unloaded driver.
 """
