@@ -67,7 +67,7 @@ def omits_file(environ: Mapping[str, str], problems: Problems) -> bool:
         return False
     value = parse_bool(text)
     if value is None:
-        problems.errors.append(_mistake(OMIT_FILE, text, "true or false"))
+        problems.errors.append(_mistake(OMIT_FILE, repr(text), "true or false"))
     return bool(value)
 
 
@@ -131,7 +131,9 @@ def _parse(key: Key, text: str, problems: Problems) -> Any:
     parser, expectation = _PARSERS[key.kind]
     value = parser(text)
     if value is None:
-        problems.errors.append(_mistake(key.env, text, expectation))
+        is_secret = key.path == "secrets"
+        shown = "a value not shown here" if is_secret else repr(text)
+        problems.errors.append(_mistake(key.env, shown, expectation))
     return value
 
 
@@ -143,5 +145,5 @@ def _parse_json(key: Key, text: str, problems: Problems) -> Any:
         return None
 
 
-def _mistake(variable: str, text: str, expectation: str) -> ConfigError:
-    return ConfigError(f"{text!r}, expected {expectation}", source=variable)
+def _mistake(variable: str, shown: str, expectation: str) -> ConfigError:
+    return ConfigError(f"{shown}, expected {expectation}", source=variable)

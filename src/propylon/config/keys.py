@@ -88,7 +88,10 @@ METRICS = Feature("metrics", "no metric is sent")
 TELEMETRY = Feature("OpenTelemetry", "no trace is sent")
 DASHBOARD = Feature("Dashboard and MDCB", "APIs come from files only")
 API_PORTS = Feature("API listeners", "an API with a port of its own is refused")
-VERSION_HEADER = Feature("version header", "answers do not name the version")
+POOL_BOUNDS = Feature(
+    "bounds of the upstream pool", "idle connections are bounded per host and by idle time only"
+)
+RENEGOTIATION = Feature("switch for TLS renegotiation", "TLS 1.2 upstreams may renegotiate")
 VIRTUAL = Feature("virtual endpoints", "an API that has one is refused")
 OVERRIDES = Feature("error overrides", "errors have their standard texts")
 SECRET_STORES = Feature("secret stores", "references to Consul and Vault are refused")
@@ -153,8 +156,8 @@ _TYK: tuple[_Row, ...] = (
     ("listen_port", "LISTENPORT", INT, 1, HONOURED),
     ("control_api_hostname", "CONTROLAPIHOSTNAME", STRING, 1, ACCEPTED),
     ("control_api_port", "CONTROLAPIPORT", INT, 1, HONOURED),
-    ("secret", "SECRET", STRING, 1, CONTROL_API),
-    ("node_secret", "NODESECRET", STRING, 1, CONTROL_API),
+    ("secret", "SECRET", STRING, 1, ACCEPTED),
+    ("node_secret", "NODESECRET", STRING, 1, ACCEPTED),
     ("pid_file_location", "PIDFILELOCATION", STRING, 1, HONOURED),
     ("allow_insecure_configs", "ALLOWINSECURECONFIGS", BOOL, 1, KEYS),
     ("public_key_path", "PUBLICKEYPATH", STRING, 1, BUNDLES),
@@ -306,7 +309,7 @@ _TYK: tuple[_Row, ...] = (
         "HTTPSERVEROPTIONS_SKIPTARGETPATHESCAPING",
         BOOL,
         1,
-        HONOURED,
+        ACCEPTED,
     ),
     ("http_server_options.ssl_ciphers", "HTTPSERVEROPTIONS_CIPHERS", LIST, 1, HONOURED),
     (
@@ -324,7 +327,7 @@ _TYK: tuple[_Row, ...] = (
         1,
         ACCEPTED,
     ),
-    ("version_header", "VERSIONHEADER", STRING, 2, VERSION_HEADER),
+    ("version_header", "VERSIONHEADER", STRING, 2, HONOURED),
     ("suppress_redis_signal_reload", "SUPPRESSREDISSIGNALRELOAD", BOOL, 1, KEYS),
     ("reload_interval", "RELOADINTERVAL", INT, 1, HONOURED),
     ("hash_keys", "HASHKEYS", BOOL, 1, KEYS),
@@ -497,9 +500,9 @@ _TYK: tuple[_Row, ...] = (
     ("monitor.global_trigger_limit", "MONITOR_GLOBALTRIGGERLIMIT", FLOAT, 2, EVENTS),
     ("monitor.monitor_user_keys", "MONITOR_MONITORUSERKEYS", BOOL, 2, EVENTS),
     ("monitor.monitor_org_keys", "MONITOR_MONITORORGKEYS", BOOL, 2, EVENTS),
-    ("max_idle_connections", "MAXIDLECONNS", INT, 1, HONOURED),
+    ("max_idle_connections", "MAXIDLECONNS", INT, 1, POOL_BOUNDS),
     ("max_idle_connections_per_host", "MAXIDLECONNSPERHOST", INT, 1, HONOURED),
-    ("max_conn_time", "MAXCONNTIME", INT, 1, HONOURED),
+    ("max_conn_time", "MAXCONNTIME", INT, 1, POOL_BOUNDS),
     ("close_connections", "CLOSECONNECTIONS", BOOL, 1, HONOURED),
     ("enable_custom_domains", "ENABLECUSTOMDOMAINS", BOOL, 1, HONOURED),
     ("allow_master_keys", "ALLOWMASTERKEYS", BOOL, 1, KEYS),
@@ -516,7 +519,7 @@ _TYK: tuple[_Row, ...] = (
     ("proxy_ssl_max_version", "PROXYSSLMAXVERSION", INT, 1, HONOURED),
     ("proxy_ssl_ciphers", "PROXYSSLCIPHERSUITES", LIST, 1, HONOURED),
     ("proxy_default_timeout", "PROXYDEFAULTTIMEOUT", FLOAT, 1, HONOURED),
-    ("proxy_ssl_disable_renegotiation", "PROXYSSLDISABLERENEGOTIATION", BOOL, 1, HONOURED),
+    ("proxy_ssl_disable_renegotiation", "PROXYSSLDISABLERENEGOTIATION", BOOL, 1, RENEGOTIATION),
     ("proxy_close_connections", "PROXYCLOSECONNECTIONS", BOOL, 1, HONOURED),
     ("uptime_tests.disable", "UPTIMETESTS_DISABLE", BOOL, 2, UPTIME),
     ("uptime_tests.poller_group", "UPTIMETESTS_POLLERGROUP", STRING, 2, UPTIME),

@@ -273,11 +273,11 @@ class Config(msgspec.Struct, frozen=True):
     proxy_enable_http2: bool = False
     proxy_close_connections: bool = False
     max_idle_connections: int = 0
-    "Idle upstream connections per API; 0 is no limit."
+    "Idle upstream connections per API; 0 is no limit. Not enforced yet."
     max_idle_connections_per_host: int = 0
     "0 leaves the bound to the pool."
     max_conn_time: int = 0
-    "Seconds after which an upstream connection is not used again; 0 is for ever."
+    "Seconds after which an upstream connection is not used again; 0 is for ever. Not enforced yet."
 
     # towards clients
     close_connections: bool = False
