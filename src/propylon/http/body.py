@@ -136,6 +136,7 @@ class BodyStream:
         """Send everything that waited, and from now on everything that comes, to `sink`."""
         assert self._sink is None, "a body has one consumer"
         self._sink = sink
+        was_paused, self._is_paused = self._is_paused, False
         chunks, self._chunks, self._size = self._chunks, [], 0
         for chunk in chunks:
             sink.take_body(chunk)
@@ -145,7 +146,9 @@ class BodyStream:
             sink.end_body(self._trailers)
         else:
             self._source.body_wanted()
-            self.resume()
+            # The sink may have paused us again while it took what had waited.
+            if was_paused and not self._is_paused:
+                self._source.resume_body()
 
     def pause(self) -> None:
         """Ask the source to stop reading; called by the sink when its own buffer is full."""

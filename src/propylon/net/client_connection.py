@@ -215,6 +215,8 @@ class ClientConnection(asyncio.Protocol):
             self._tunnel.client_is_full(False)
         elif self._out is not None:
             self._out.resume()
+        elif self._exchange is None:
+            self._begin_next()
 
     # -- BodySource: the request body's way in -----------------------------------------------
 
@@ -333,7 +335,7 @@ class ClientConnection(asyncio.Protocol):
             was_mid_head = False
             self._begin(self.reader.arrived.popleft())
         self._is_beginning = False
-        if self._exchange is None and not self.is_gone and self._linger_left < 0:
+        if self._exchange is None and not self._is_ending and not self._is_write_blocked:
             if self._bad_request is not None:
                 self._reject(self._bad_request)
                 return
@@ -342,12 +344,16 @@ class ClientConnection(asyncio.Protocol):
                 self._deadline = self._read_deadline()
         self._update_reading()
 
+    @property
+    def _is_ending(self) -> bool:
+        return self._linger_left >= 0 or self.is_gone
+
     def _may_begin(self) -> bool:
         return (
             self._exchange is None
             and bool(self.reader.arrived)
-            and self._linger_left < 0
-            and not self.is_gone
+            and not self._is_write_blocked  # answers that nobody reads do not pile up
+            and not self._is_ending
         )
 
     def _begin(self, request: Request) -> None:
@@ -373,7 +379,7 @@ class ClientConnection(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        wants = not self._is_body_paused and not (self._exchange and self.reader.arrived)
+        wants = not self._is_body_paused and not self.reader.arrived
         if wants != self._is_reading:
             self._is_reading = wants
             if wants:
