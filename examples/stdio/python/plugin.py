@@ -28,8 +28,7 @@ METHODS = {
     "ping": dict,
 }
 
-for line in sys.stdin:
-    message = json.loads(line)
+for message in map(json.loads, sys.stdin):
     reply, params = {"jsonrpc": "2.0", "id": message.get("id")}, message.get("params", {})
     try:
         reply["result"] = METHODS[message["method"]](params)

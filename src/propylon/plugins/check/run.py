@@ -15,6 +15,7 @@ from propylon.plugins.check.cases import (
     bad_input,
     handshake,
     output,
+    shutdown,
 )
 from propylon.plugins.check.probe import CaseFailedError, Probe
 from propylon.plugins.check.report import CheckReport, Outcome, Verdict
@@ -46,9 +47,9 @@ async def run_check(
                 verdicts.append(Verdict(name, Outcome.SKIP, "the handshake fails"))
                 continue
             verdicts.append(await _verdict(name, case, exam))
-            if not exam.probe.is_running and case is not CASES[-1][1]:
+            if not exam.probe.is_running and case is not shutdown and case is not output:
                 # One crash must not hide what the other cases would say.
-                tail = tail or await _finish(exam)
+                tail = await _finish(exam) or tail
                 exam = await _examined_again(exam, command, settings, seconds)
     except CaseFailedError as error:
         verdicts.append(Verdict("start", Outcome.FAIL, str(error)))

@@ -106,7 +106,13 @@ class PluginProcess:
                 os.close(each)
         process._transport = transport
         process.pid = transport.get_pid()
-        await process._connect(owner, ours)
+        try:
+            await process._connect(owner, ours)
+        except BaseException:
+            # Out of file descriptors, or cancelled: the child must not stay behind.
+            process.signal_group(signal.SIGKILL)
+            transport.close()
+            raise
         return process
 
     async def _connect(self, owner: ProcessOwner, pipes: list[int]) -> None:
