@@ -82,3 +82,8 @@ raise RuntimeError("the end")
     assert second["message"] == "uncaught exception"
     assert second["level"] == "fatal"
     assert second["error"] == "RuntimeError: the end"
+
+
+def test_exception_after_the_log_was_closed_is_still_seen() -> None:
+    lines = run("writer.close()\nraise RuntimeError('the end')")
+    assert lines[-1] == {"raw": "RuntimeError: the end"}

@@ -57,6 +57,11 @@ class LineWriter:
         """How many lines were lost because the reader was too slow, since the start."""
         return self._total_dropped
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether lines are dropped from now on: after `close`, or when the reader is gone."""
+        return self._is_closing
+
     def write(self, line: bytes) -> None:
         """Queue one line, newline included."""
         with self._lock:

@@ -82,7 +82,7 @@ def configure(config: LogSettings, *, descriptor: int = STDERR) -> LineWriter:
         cache_logger_on_first_use=True,
     )
     _route_stdlib(level)
-    _route_uncaught()
+    _route_uncaught(writer)
     return writer
 
 
@@ -170,13 +170,17 @@ def _route_stdlib(level: int) -> None:
     logging.captureWarnings(True)
 
 
-def _route_uncaught() -> None:
+def _route_uncaught(writer: LineWriter) -> None:
     log = get_logger("main")
 
     def uncaught(
         kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
         if issubclass(kind, KeyboardInterrupt):
+            return
+        if writer.is_closed:
+            # The log was flushed on the way out; the reason must be seen all the same.
+            sys.__excepthook__(kind, error, trace)
             return
         log.critical("uncaught exception", exc_info=error)
 

@@ -19,7 +19,7 @@ MAX_FOLDER_CHARS = 80
 
 
 class ChildOwner(Protocol):
-    """Who runs the child; `propylon.plugins.stdio.StdioOwner`."""
+    """Who runs the child; `propylon.plugins.stdio.owner.StdioOwner`."""
 
     async def start(self) -> None: ...
 
@@ -39,7 +39,7 @@ class PluginOwner:
 
     def __init__(self, config: Config) -> None:
         # Only a gateway that has such a child pays for the import.
-        from propylon.plugins.stdio import StdioOwner
+        from propylon.plugins.stdio.owner import StdioOwner
 
         # mkdtemp makes the folder for this user alone (0700): who can connect can call plugins.
         self._folder = Path(tempfile.mkdtemp(prefix="propylon-", dir=_parent_folder()))

@@ -40,7 +40,7 @@ class WorkerPool:
         self._on_outdated = on_outdated
         self._workers: dict[int, WorkerProcess] = {}
         self._keepers: list[asyncio.Task[None]] = []
-        self._is_stopping = False
+        self._stopping = asyncio.Event()
         self._reloads_begun = 0
         self._generation = 0
         self._greeting: msgspec.Struct | None = None
@@ -113,7 +113,7 @@ class WorkerPool:
 
     async def drain(self, timeout_seconds: float) -> None:
         """Let every worker finish what it has begun; those that do not in time are killed."""
-        self._is_stopping = True
+        self._stopping.set()
         workers = list(self._workers.values())
         self.broadcast(Drain(timeout_seconds))
         endings = [asyncio.ensure_future(worker.ended()) for worker in workers]
@@ -126,7 +126,7 @@ class WorkerPool:
 
     def kill(self) -> None:
         """End every worker at once, and never replace one again."""
-        self._is_stopping = True
+        self._stopping.set()
         for worker in self._workers.values():
             worker.kill()
 
@@ -151,11 +151,13 @@ class WorkerPool:
         slot, policy = worker.slot, RespawnPolicy()
         while True:
             ending = await worker.ended()
-            if self._is_stopping:
+            if self._stopping.is_set():
                 return
             delay = policy.delay_after_death(ending.lived_seconds)
             _log_ending(worker, ending, delay)
             await asyncio.sleep(delay)
+            if self._stopping.is_set():
+                return
             try:
                 worker = await self._spawn(slot)
             except OSError as error:
