@@ -55,7 +55,7 @@ class ApiScripts:
         self._pool = pool
         # Two loads of one API may differ in their files: the key tells processes apart.
         self._key = f"{definition.api_id}:{id(self)}"
-        self._runner = ProgramRunner(program, limits.on_loop)
+        self._runner = ProgramRunner(program, limits.on_loop, is_guarded=True)
         self._log = log.bind(api_id=definition.api_id, api_name=definition.name)
 
     def validate(self) -> tuple[str, ...]:

@@ -11,10 +11,10 @@ _MIB = 1024 * 1024
 
 # On the event loop the heap is small: one native operation can only be as long as the data it
 # walks over, and the engine looks at the clock between operations, not inside one.
-LOOP_MEMORY_BYTES = 8 * _MIB
+LOOP_MEMORY_BYTES = 4 * _MIB
 
 # Scripts copy bodies a few times; past this size the call goes to a process at once.
-LOOP_BODY_BYTES = 256 * 1024
+LOOP_BODY_BYTES = 128 * 1024
 
 DEFAULT_TIMEOUT_SECONDS = 5
 

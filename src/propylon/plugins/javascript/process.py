@@ -53,7 +53,7 @@ def _serve(message: CallMessage, runners: OrderedDict[str, ProgramRunner]) -> Re
     if runner is None:
         assert message.program is not None, "the gateway knows what this process has loaded"
         limits = EngineLimits(message.memory_bytes, message.stack_bytes)
-        runner = runners[message.key] = ProgramRunner(message.program, limits)
+        runner = runners[message.key] = ProgramRunner(message.program, limits, is_guarded=False)
         if len(runners) > MAX_PROGRAMS:
             runners.popitem(last=False)
     started = time.monotonic()

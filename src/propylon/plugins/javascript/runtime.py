@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from functools import cache
 from importlib import resources
 from typing import NamedTuple
@@ -67,13 +68,24 @@ def _own_script(name: str) -> str:
 class Sandbox:
     """One runtime with an API's scripts loaded."""
 
-    __slots__ = ("_engine", "_lines", "_logs", "_pending", "load_errors", "load_logs")
+    __slots__ = (
+        "_deadline",
+        "_engine",
+        "_lines",
+        "_logs",
+        "_pending",
+        "load_errors",
+        "load_logs",
+    )
 
-    def __init__(self, program: Program, limits: EngineLimits, *, is_shared: bool) -> None:
+    def __init__(
+        self, program: Program, limits: EngineLimits, *, is_shared: bool, is_guarded: bool
+    ) -> None:
         self._engine = Engine(limits)
         self._pending = ""
+        self._deadline = time.perf_counter() + LOAD_SECONDS
         self._logs: list[tuple[str, str]] = []
-        self._lines: list[tuple[int, str]] = []
+        self._lines: list[tuple[int, int, str]] = []
         engine = self._engine
         engine.define("$pending", lambda: self._pending)
         engine.define("$emit", lambda level, text: self._logs.append((level, text)))
@@ -82,6 +94,10 @@ class Sandbox:
         engine.run(_own_script("kernel.js"), LOAD_SECONDS)
         if program.uses_underscore:
             engine.run(_own_script("underscore.js"), LOAD_SECONDS)
+        if is_guarded:
+            engine.define("$tick", self._tick)
+            engine.run(_own_script("guard.js"), LOAD_SECONDS)
+            engine.run("$take('$guard')($take('$tick'), $escape); 0")
         if is_shared:
             engine.run(_own_script("harden.js"), LOAD_SECONDS)
         shares = "true" if program.shares_tyk_js else "false"
@@ -100,8 +116,9 @@ class Sandbox:
             opening, closing = _wrap(file)
             self._engine.run("\n" * (line - 1) + opening + file.text + closing)
             # The opening ends in a line break, so the author's first line is the next one.
-            self._lines.append((line + 1, file.name))
-            line += file.text.count("\n") + 4
+            height = file.text.count("\n") + 1
+            self._lines.append((line + 1, height, file.name))
+            line += height + 4
 
     def _load(self) -> dict[int, ScriptError]:
         text = self._engine.run("$propylon('load')", LOAD_SECONDS)
@@ -115,12 +132,17 @@ class Sandbox:
         """
         self._pending = pending
         self._logs.clear()
+        self._deadline = time.perf_counter() + seconds
         text = self._engine.run(f"$propylon('call',{ref.file},{ref.case})", seconds)
         assert isinstance(text, str)
         is_clean = not text.startswith("#")
         if not is_clean:
             text = text[1:]
         return Answer(text[0], text[1:], tuple(self._logs)), is_clean
+
+    def _tick(self) -> None:
+        if time.perf_counter() > self._deadline:
+            raise Escaped("apart", "long native operations")
 
     def _error(self, described: str) -> ScriptError:
         found = json.loads(described)
@@ -139,8 +161,8 @@ class Sandbox:
         return "\n".join(frames)
 
     def _place(self, line: int, column: str | None) -> str:
-        for first, name in reversed(self._lines):
-            if line >= first:
+        for first, height, name in self._lines:
+            if first <= line < first + height:
                 return f"{name}:{line - first + 1}" + (f":{column}" if column else "")
         return ""
 
@@ -162,23 +184,27 @@ def _wrap(file: SourceFile) -> tuple[str, str]:
 class ProgramRunner:
     """Serves the calls of one API in this process."""
 
-    __slots__ = ("_limits", "_shared", "is_fresh", "program")
+    __slots__ = ("_is_guarded", "_limits", "_shared", "is_fresh", "program")
 
-    def __init__(self, program: Program, limits: EngineLimits) -> None:
+    def __init__(self, program: Program, limits: EngineLimits, *, is_guarded: bool) -> None:
         self.program = program
         self.is_fresh = program.is_fresh
         self._limits = limits
+        self._is_guarded = is_guarded
         self._shared: Sandbox | None = None
 
     def load(self) -> Sandbox:
         """Run the top level of all files once and say how that went."""
         if not self.is_fresh:
             try:
-                self._shared = Sandbox(self.program, self._limits, is_shared=True)
+                self._shared = self._make(is_shared=True)
                 return self._shared
             except Escaped as escaped:
                 self._leave_shared(escaped)
-        return Sandbox(self.program, self._limits, is_shared=False)
+        return self._make(is_shared=False)
+
+    def _make(self, *, is_shared: bool) -> Sandbox:
+        return Sandbox(self.program, self._limits, is_shared=is_shared, is_guarded=self._is_guarded)
 
     def close(self) -> None:
         """Free the runtime; the next call makes a new one."""
@@ -191,40 +217,43 @@ class ProgramRunner:
                 return self._call_shared(ref, pending, seconds)
             except Escaped as escaped:
                 self._leave_shared(escaped)
-        sandbox = Sandbox(self.program, self._limits, is_shared=False)
+        sandbox = self._make(is_shared=False)
         answer, _ = sandbox.call(ref, pending, seconds)
-        return _with_author_stack(answer, sandbox)
+        return self._explained(answer, sandbox)
 
     def _call_shared(self, ref: HookRef, pending: str, seconds: float) -> Answer:
         sandbox = self._shared
         if sandbox is None:
-            sandbox = self._shared = Sandbox(self.program, self._limits, is_shared=True)
+            sandbox = self._shared = self._make(is_shared=True)
         # Whatever raises leaves the runtime in an unknown state: it must earn its place again.
         self._shared = None
         answer, is_clean = sandbox.call(ref, pending, seconds)
         if answer.mark == "!":
-            answer = _with_author_stack(answer, sandbox)
+            answer = self._explained(answer, sandbox)
             is_clean = is_clean and not _is_exhausted(answer)
             _raise_if_frozen(answer)
         if is_clean:
             self._shared = sandbox
         return answer
 
+    def _explained(self, answer: Answer, sandbox: Sandbox) -> Answer:
+        """Put the author's lines into an error, and tell the heap limit from a thrown error."""
+        if answer.mark != "!":
+            return answer
+        found = json.loads(answer.text)
+        # With no memory left for an error the engine throws `null`. On the loop, where the heap is
+        # small, a script's own `null` is taken for that too and the call repeated in a process.
+        is_bare_null = self._is_guarded and found["message"] == "thrown: null"
+        if is_bare_null or is_out_of_memory(found["name"], found["message"]):
+            raise OutOfMemory("the script used up its memory")
+        found["stack"] = sandbox.author_stack(found["stack"])
+        return Answer("!", json.dumps(found), answer.logs)
+
     def _leave_shared(self, escaped: Escaped) -> None:
         if escaped.target != "fresh":
             raise escaped
         self._shared = None
         self.is_fresh = True
-
-
-def _with_author_stack(answer: Answer, sandbox: Sandbox) -> Answer:
-    if answer.mark != "!":
-        return answer
-    found = json.loads(answer.text)
-    if is_out_of_memory(found["name"], found["message"]) or found["message"] == "thrown: null":
-        raise OutOfMemory("the script used up its memory")
-    found["stack"] = sandbox.author_stack(found["stack"])
-    return Answer("!", json.dumps(found), answer.logs)
 
 
 def _is_exhausted(answer: Answer) -> bool:

@@ -23,7 +23,7 @@
   const pending = take("$pending");
   const emit = take("$emit");
   const base64 = take("$base64");
-  const escape = take("$escape");
+  const escape = G.$escape;
 
   // --- host functions -------------------------------------------------------------------------
 
@@ -504,7 +504,7 @@
     ownsTykJS = !sharesTykJS;
   };
   G.$start = function (harden) {
-    for (const name of ["$add", "$configure", "$start", "$take"]) deleteProperty(G, name);
+    for (const name of ["$add", "$configure", "$start", "$take", "$escape"]) deleteProperty(G, name);
     defineProperty(G, "$propylon", {
       value: freeze(entry), writable: false, enumerable: false, configurable: false,
     });
