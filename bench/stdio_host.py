@@ -41,8 +41,9 @@ PYTHON = """
 import json, sys
 for line in sys.stdin:
     id = json.loads(line).get("id")
-    if id is not None: print('{"jsonrpc":"2.0","id":%s,"result":{"request":{"set_headers":{"X-Hello":"1"}}}}' % id,
-          flush=True)
+    if id is not None:
+        print('{"jsonrpc":"2.0","id":%s,"result":{"request":{"set_headers":{"X-Hello":"1"}}}}' % id,
+              flush=True)
 """
 HEADERS = [
     (b"User-Agent", b"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),

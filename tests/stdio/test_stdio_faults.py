@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -230,6 +231,42 @@ async def test_plugin_that_ignores_sigterm_is_killed() -> None:
         pid = (await gateway.until(lambda s: s["in_flight"] == 1))["pid"]
     assert await call == "500"
     assert not is_alive(pid)
+
+
+GATEWAY = """
+import asyncio, sys
+from stdio_kit import running
+async def main():
+    async with running(["sleep", "3600"]) as gateway:
+        status = await gateway.until(lambda s: s["pid"])
+        print(status["pid"], flush=True)
+        await asyncio.Event().wait()
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's death signal")
+async def test_killed_gateway_leaves_no_orphan() -> None:
+    gateway = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        GATEWAY,
+        stdout=asyncio.subprocess.PIPE,
+        cwd=Path(__file__).parent,
+    )
+    assert gateway.stdout is not None
+    lines = [await gateway.stdout.readline()]
+    while not lines[-1].strip().isdigit():
+        lines.append(await gateway.stdout.readline())
+    pid = int(lines[-1])
+    # The launcher becomes the plugin within a few milliseconds; until then it has the signal too.
+    while b"sleep" not in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]:
+        await asyncio.sleep(0.005)
+    gateway.kill()
+    await gateway.wait()
+    await gateway.stdout.read()
+    while is_alive(pid) and not is_zombie(pid):
+        await asyncio.sleep(0.005)
 
 
 @pytest.mark.parametrize("policy", [asyncio.new_event_loop, uvloop.new_event_loop])

@@ -74,7 +74,7 @@ async def test_worker_that_leaves_frees_its_calls() -> None:
 
 
 async def test_killed_child_refuses_in_every_worker() -> None:
-    async with workers(2, "return None") as (owner, gateways, _):
+    async with workers(2, "return None") as (_owner, gateways, _):
         calls = [asyncio.ensure_future(refusal(each.pre(make_exchange()))) for each in gateways]
         status = await gateways[0].until(lambda status: status["in_flight"] == 2)
         os.kill(status["pid"], 9)

@@ -27,7 +27,8 @@ from propylon.plugins.stdio.protocol import (
 
 _CALLS_AT_ONCE = 32
 _LARGE_BODY_BYTES = 8 * 1024 * 1024
-_LARGE_SECONDS = 30.0
+# A large message may take so many times as long as a small one.
+_LARGE_PATIENCE = 6
 _EXIT_SECONDS = 5.0
 # All that JSON writers get wrong: quotes, controls, separators that end lines elsewhere, astral.
 _AWKWARD_TEXT = 'q"\\\b\t\r\n\x00\x1f\u2028\u2029é漢\U0001f600</script>'
@@ -189,7 +190,9 @@ async def ping(exam: Examination) -> str:
 
 async def large_message(exam: Examination) -> str:
     body = "x" * _LARGE_BODY_BYTES
-    await exam.dispatch(call("Pre", exam.first_hook, body=body), _LARGE_SECONDS)
+    await exam.dispatch(
+        call("Pre", exam.first_hook, body=body), _LARGE_PATIENCE * exam.probe.seconds
+    )
     return f"{_LARGE_BODY_BYTES // 2**20} MiB"
 
 

@@ -35,7 +35,7 @@ class Probe:
 
     def __init__(self, settings: StdioSettings, seconds: float) -> None:
         self._settings = settings
-        self._seconds = seconds
+        self.seconds = seconds
         self._framer = Framer(settings.max_message_bytes)
         self._stderr = StderrLog(_SilentLog(settings.command))
         self._waiting: dict[int, asyncio.Future[Message]] = {}
@@ -94,7 +94,7 @@ class Probe:
         waiting = self._waiting[call_id]
         if not self.is_running and not waiting.done():
             raise CaseFailedError(self._end_text())
-        limit = seconds or self._seconds
+        limit = seconds or self.seconds
         await asyncio.wait([waiting], timeout=limit)
         if not waiting.done():
             raise CaseFailedError(f"no answer within {limit:g} s")
@@ -114,7 +114,7 @@ class Probe:
             "framing": "content-length" if self._settings.with_headers else "newline",
             "limits": {
                 "max_message_size": self._settings.max_message_bytes,
-                "timeout_ms": int(self._seconds * 1000),
+                "timeout_ms": int(self.seconds * 1000),
             },
             "apis": [],
             "capabilities": {"cancel": True, "store": True, "events": True, "log": True},

@@ -38,7 +38,7 @@ async def run_check(
     """
     settings = StdioSettings(command=command[0], args=tuple(command[1:]), with_headers=with_headers)
     exam = Examination(Probe(settings, seconds), tuple(hooks))
-    verdicts = []
+    verdicts: list[Verdict] = []
     tail: tuple[str, ...] = ()
     try:
         await exam.probe.start(command)

@@ -119,7 +119,9 @@ class PluginProcess:
         stdin, stdout, stderr = (
             os.fdopen(each, mode, 0) for each, mode in zip(pipes, ("wb", "rb", "rb"), strict=True)
         )
-        self._stdin, _ = await self._loop.connect_write_pipe(lambda: _WriteProtocol(owner, self._stdin_ended), stdin)
+        self._stdin, _ = await self._loop.connect_write_pipe(
+            lambda: _WriteProtocol(owner, self._stdin_ended), stdin
+        )
         self._stdin.set_write_buffer_limits(high=_WRITE_HIGH_BYTES)
         self._stdout, _ = await self._loop.connect_read_pipe(
             lambda: _ReadProtocol(owner.stdout_received, self._pipe_ended), stdout
