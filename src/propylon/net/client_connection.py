@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from math import inf
+from time import monotonic
 from typing import Any, Protocol, cast
 
 from propylon.http.body import BodyBroken, BodyStream
@@ -358,7 +359,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _begin(self, request: Request) -> None:
         service = self._service
-        exchange = Exchange(request, id=service.next_id(), started_at=self._loop.time())
+        exchange = Exchange(request, id=service.next_id(), started_at=monotonic())
         self._exchange = exchange
         self._deadline = self._read_deadline()
         service.handler.begin(exchange, self)

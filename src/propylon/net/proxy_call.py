@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from time import monotonic
 from typing import Protocol
 
 from propylon.errors import Refusal
@@ -89,7 +90,7 @@ class ProxyCall:
         """Send the request on an idle connection, or open one."""
         self._pool = pool
         self._head = head
-        self._started_at = self._loop.time()
+        self._started_at = monotonic()
         connection = pool.take_idle()
         if connection is not None:
             self._send(connection)
@@ -107,7 +108,7 @@ class ProxyCall:
 
     def call_answered(self, response: Response, connection: UpstreamConnection) -> None:
         exchange = self.exchange
-        exchange.upstream_seconds = self._loop.time() - self._started_at
+        exchange.upstream_seconds = monotonic() - self._started_at
         if response.status == 101 and not exchange.request.upgrade:
             connection.abort()
             self._refuse(UpstreamClosed("101 without being asked", is_stale=False))
@@ -166,7 +167,7 @@ class ProxyCall:
 
     def _refuse(self, error: Exception) -> None:
         exchange = self.exchange
-        exchange.upstream_seconds = self._loop.time() - self._started_at
+        exchange.upstream_seconds = monotonic() - self._started_at
         refusal = explain(error)
         exchange.refusal = refusal
         definition = exchange.definition
