@@ -40,9 +40,9 @@ install: $(STAMP)
 
 # Made again when pyproject.toml changed. An installed environment needs no network.
 $(STAMP): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit("Propylon needs Python 3.11 or newer, $(PYTHON) is " \
-	  + sys.version.split()[0] + ". Use: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'Python 3.11 or newer is needed; try make PYTHON=python3.12' >&2; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
