@@ -16,7 +16,7 @@ from propylon.plugins.javascript.engine import OutOfMemory, ScriptError, ScriptT
 from propylon.plugins.javascript.limits import LOOP_BODY_BYTES, Limits
 from propylon.plugins.javascript.pool import PoolBusy, ProcessDied, ProcessPool
 from propylon.plugins.javascript.program import HookRef, Program
-from propylon.plugins.javascript.runtime import Answer, Escaped, ProgramRunner
+from propylon.plugins.javascript.runtime import Answer, Escaped, ProgramRunner, RuntimeShelf
 
 log = get_logger("jsvm")
 
@@ -47,7 +47,12 @@ class ApiScripts:
     """The loaded scripts of one API and the processes they may use."""
 
     def __init__(
-        self, definition: ApiDefinition, program: Program, limits: Limits, pool: ProcessPool
+        self,
+        definition: ApiDefinition,
+        program: Program,
+        limits: Limits,
+        pool: ProcessPool,
+        shelf: RuntimeShelf,
     ) -> None:
         self.definition = definition
         self.program = program
@@ -55,7 +60,7 @@ class ApiScripts:
         self._pool = pool
         # Two loads of one API may differ in their files: the key tells processes apart.
         self._key = f"{definition.api_id}:{id(self)}"
-        self._runner = ProgramRunner(program, limits.on_loop, is_guarded=True)
+        self._runner = ProgramRunner(program, limits.on_loop, shelf, is_guarded=True)
         self._log = log.bind(api_id=definition.api_id, api_name=definition.name)
 
     def validate(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from propylon.plugins.javascript.calls import ApiScripts
 from propylon.plugins.javascript.limits import read_limits
 from propylon.plugins.javascript.pool import ProcessPool
 from propylon.plugins.javascript.program import Program
+from propylon.plugins.javascript.runtime import RuntimeShelf
 from propylon.plugins.javascript.sources import ApiSources, FoundHook, read_sources
 from propylon.plugins.javascript.steps import (
     REQUEST_FAILURE,
@@ -19,6 +20,10 @@ from propylon.plugins.javascript.steps import (
     ResponseHook,
 )
 
+# A live runtime takes about half a MiB; an API whose runtime was dropped pays some milliseconds on
+# its next request. Busy APIs of even a large gateway fit.
+MAX_RUNTIMES = 512
+
 
 class JavaScriptHost:
     """Serves the drivers `otto` and `javascript`, and `.js` hooks without a driver."""
@@ -27,6 +32,7 @@ class JavaScriptHost:
         self._config = config
         self._limits = read_limits(config)
         self._pool = ProcessPool(self._limits.max_processes, self._limits.apart)
+        self._shelf = RuntimeShelf(MAX_RUNTIMES)
         # By identity: two snapshots may hold equal hooks for a while.
         self._loaded: dict[int, tuple[LoadedHooks, ApiScripts]] = {}
 
@@ -35,7 +41,7 @@ class JavaScriptHost:
 
     def load(self, definition: ApiDefinition, hooks: tuple[Hook, ...]) -> LoadedHooks:
         sources = self._read(definition, hooks)
-        scripts = ApiScripts(definition, sources.program, self._limits, self._pool)
+        scripts = ApiScripts(definition, sources.program, self._limits, self._pool, self._shelf)
         warnings = list(sources.warnings)
         if self._config.enable_jsvm:
             warnings += scripts.validate()

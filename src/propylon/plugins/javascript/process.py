@@ -13,7 +13,7 @@ from collections import OrderedDict
 from typing import BinaryIO
 
 from propylon.plugins.javascript.engine import EngineLimits, OutOfMemory, ScriptTimeout
-from propylon.plugins.javascript.runtime import ProgramRunner
+from propylon.plugins.javascript.runtime import ProgramRunner, RuntimeShelf
 from propylon.plugins.javascript.wire import (
     HEADER,
     MAX_PROGRAMS,
@@ -31,9 +31,10 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is for the gateway
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     runners: OrderedDict[str, ProgramRunner] = OrderedDict()
+    shelf = RuntimeShelf(MAX_PROGRAMS)
     while message := _read(source):
         signal.setitimer(signal.ITIMER_REAL, message.seconds + _ALARM_GRACE_SECONDS)
-        reply = _serve(message, runners)
+        reply = _serve(message, runners, shelf)
         signal.setitimer(signal.ITIMER_REAL, 0)
         sink.write(frame(reply))
         sink.flush()
@@ -48,14 +49,18 @@ def _read(source: BinaryIO) -> CallMessage | None:
     return decode_call(data) if len(data) == size else None
 
 
-def _serve(message: CallMessage, runners: OrderedDict[str, ProgramRunner]) -> ReplyMessage:
+def _serve(
+    message: CallMessage, runners: OrderedDict[str, ProgramRunner], shelf: RuntimeShelf
+) -> ReplyMessage:
     runner = runners.get(message.key)
     if runner is None:
         assert message.program is not None, "the gateway knows what this process has loaded"
         limits = EngineLimits(message.memory_bytes, message.stack_bytes)
-        runner = runners[message.key] = ProgramRunner(message.program, limits, is_guarded=False)
+        runner = runners[message.key] = ProgramRunner(
+            message.program, limits, shelf, is_guarded=False
+        )
         if len(runners) > MAX_PROGRAMS:
-            runners.popitem(last=False)
+            runners.popitem(last=False)[1].close()
     started = time.monotonic()
     try:
         answer = runner.call(message.ref, message.pending, message.seconds)

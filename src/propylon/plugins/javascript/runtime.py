@@ -32,6 +32,9 @@ _FRAME = re.compile(r"eval_script:(\d+)(?::(\d+))?")
 # Top-level code that needs longer would hold up every reload and, in fresh runtimes, each call.
 LOAD_SECONDS = 2.0
 
+# One call says no more than this; a script that logs in a loop must not fill the gateway's memory.
+MAX_LOG_LINES = 1000
+
 
 class LogLine(NamedTuple):
     """What a script said: level `log`, `raw` or one of `console`; text is JSON."""
@@ -65,37 +68,52 @@ def _own_script(name: str) -> str:
     return (resources.files(__package__) / "runtime_js" / name).read_text("utf-8")
 
 
+class _Mail:
+    """What passes between one call and its script.
+
+    The engine holds these methods and is invisible to Python's cycle collector, so nothing here
+    may lead back to the engine: it would never be freed.
+    """
+
+    __slots__ = ("deadline", "logs", "pending")
+
+    def __init__(self) -> None:
+        self.pending = ""
+        self.deadline = time.perf_counter() + LOAD_SECONDS
+        self.logs: list[tuple[str, str]] = []
+
+    def give(self) -> str:
+        return self.pending
+
+    def emit(self, level: str, text: str) -> None:
+        if len(self.logs) < MAX_LOG_LINES:
+            self.logs.append((level, text))
+
+    def tick(self) -> None:
+        if time.perf_counter() > self.deadline:
+            raise Escaped("apart", "long native operations")
+
+
 class Sandbox:
     """One runtime with an API's scripts loaded."""
 
-    __slots__ = (
-        "_deadline",
-        "_engine",
-        "_lines",
-        "_logs",
-        "_pending",
-        "load_errors",
-        "load_logs",
-    )
+    __slots__ = ("_engine", "_lines", "_mail", "load_errors", "load_logs")
 
     def __init__(
         self, program: Program, limits: EngineLimits, *, is_shared: bool, is_guarded: bool
     ) -> None:
-        self._engine = Engine(limits)
-        self._pending = ""
-        self._deadline = time.perf_counter() + LOAD_SECONDS
-        self._logs: list[tuple[str, str]] = []
+        mail = self._mail = _Mail()
+        engine = self._engine = Engine(limits)
         self._lines: list[tuple[int, int, str]] = []
-        engine = self._engine
-        engine.define("$pending", lambda: self._pending)
-        engine.define("$emit", lambda level, text: self._logs.append((level, text)))
+        engine.define("$pending", mail.give)
+        engine.define("$emit", mail.emit)
         engine.define("$base64", convert_base64)
         engine.define("$escape", _escape)
         engine.run(_own_script("kernel.js"), LOAD_SECONDS)
         if program.uses_underscore:
             engine.run(_own_script("underscore.js"), LOAD_SECONDS)
         if is_guarded:
-            engine.define("$tick", self._tick)
+            engine.define("$tick", mail.tick)
             engine.run(_own_script("guard.js"), LOAD_SECONDS)
             engine.run("$take('$guard')($take('$tick'), $escape); 0")
         if is_shared:
@@ -107,8 +125,8 @@ class Sandbox:
         harden = "$take('$harden')" if is_shared else "undefined"
         engine.run(f"$start({harden}); 0", LOAD_SECONDS)
         self.load_errors = self._load()
-        self.load_logs = tuple(self._logs)
-        self._logs.clear()
+        self.load_logs = tuple(mail.logs)
+        mail.logs.clear()
 
     def _add_files(self, files: tuple[SourceFile, ...]) -> None:
         line = _FIRST_LINE
@@ -130,19 +148,16 @@ class Sandbox:
 
         Raises `ScriptTimeout`, `OutOfMemory` and `Escaped`; after these it may not.
         """
-        self._pending = pending
-        self._logs.clear()
-        self._deadline = time.perf_counter() + seconds
+        mail = self._mail
+        mail.pending = pending
+        mail.logs.clear()
+        mail.deadline = time.perf_counter() + seconds
         text = self._engine.run(f"$propylon('call',{ref.file},{ref.case})", seconds)
         assert isinstance(text, str)
         is_clean = not text.startswith("#")
         if not is_clean:
             text = text[1:]
-        return Answer(text[0], text[1:], tuple(self._logs)), is_clean
-
-    def _tick(self) -> None:
-        if time.perf_counter() > self._deadline:
-            raise Escaped("apart", "long native operations")
+        return Answer(text[0], text[1:], tuple(mail.logs)), is_clean
 
     def _error(self, described: str) -> ScriptError:
         found = json.loads(described)
@@ -181,12 +196,34 @@ def _wrap(file: SourceFile) -> tuple[str, str]:
     )
 
 
+class RuntimeShelf:
+    """Keeps the number of live runtimes of a process bounded: the longest unused one goes."""
+
+    __slots__ = ("_max_runtimes", "_runners")
+
+    def __init__(self, max_runtimes: int) -> None:
+        self._max_runtimes = max_runtimes
+        self._runners: set[ProgramRunner] = set()
+
+    def add(self, runner: ProgramRunner) -> None:
+        if len(self._runners) >= self._max_runtimes and runner not in self._runners:
+            min(self._runners, key=lambda each: each.used_at).close()
+        self._runners.add(runner)
+
+    def remove(self, runner: ProgramRunner) -> None:
+        self._runners.discard(runner)
+
+
 class ProgramRunner:
     """Serves the calls of one API in this process."""
 
-    __slots__ = ("_is_guarded", "_limits", "_shared", "is_fresh", "program")
+    __slots__ = ("_is_guarded", "_limits", "_shared", "_shelf", "is_fresh", "program", "used_at")
 
-    def __init__(self, program: Program, limits: EngineLimits, *, is_guarded: bool) -> None:
+    def __init__(
+        self, program: Program, limits: EngineLimits, shelf: RuntimeShelf, *, is_guarded: bool
+    ) -> None:
+        self.used_at = 0.0
+        self._shelf = shelf
         self.program = program
         self.is_fresh = program.is_fresh
         self._limits = limits
@@ -194,13 +231,11 @@ class ProgramRunner:
         self._shared: Sandbox | None = None
 
     def load(self) -> Sandbox:
-        """Run the top level of all files once and say how that went."""
-        if not self.is_fresh:
-            try:
-                self._shared = self._make(is_shared=True)
-                return self._shared
-            except Escaped as escaped:
-                self._leave_shared(escaped)
+        """Run the top level of all files once and say how that went.
+
+        An unhardened runtime does: it is made four times faster, and a large gateway loads
+        thousands of APIs.
+        """
         return self._make(is_shared=False)
 
     def _make(self, *, is_shared: bool) -> Sandbox:
@@ -209,6 +244,7 @@ class ProgramRunner:
     def close(self) -> None:
         """Free the runtime; the next call makes a new one."""
         self._shared = None
+        self._shelf.remove(self)
 
     def call(self, ref: HookRef, pending: str, seconds: float) -> Answer:
         """Call a hook. Raises `ScriptTimeout`, `OutOfMemory`, and `Escaped` towards a process."""
@@ -224,7 +260,9 @@ class ProgramRunner:
     def _call_shared(self, ref: HookRef, pending: str, seconds: float) -> Answer:
         sandbox = self._shared
         if sandbox is None:
-            sandbox = self._shared = self._make(is_shared=True)
+            sandbox = self._make(is_shared=True)
+            self._shelf.add(self)
+        self.used_at = time.monotonic()
         # Whatever raises leaves the runtime in an unknown state: it must earn its place again.
         self._shared = None
         answer, is_clean = sandbox.call(ref, pending, seconds)
@@ -252,7 +290,7 @@ class ProgramRunner:
     def _leave_shared(self, escaped: Escaped) -> None:
         if escaped.target != "fresh":
             raise escaped
-        self._shared = None
+        self.close()
         self.is_fresh = True
 
 

@@ -6,8 +6,9 @@ globalThis.$harden = function (env) {
   const { G, escape, hostFunctions, anyCase } = env;
   const {
     ownKeys, getPrototypeOf, getOwnPropertyDescriptor, defineProperty, deleteProperty,
-    preventExtensions, apply, construct,
   } = Reflect;
+  const { freeze } = Object;
+  const objectPrototype = Object.prototype;
 
   function trapdoor(holder, name, what) {
     const fall = function () { return escape("fresh", what); };
@@ -59,8 +60,6 @@ globalThis.$harden = function (env) {
     });
   }
 
-  env.guard && env.guard(env);
-
   // `child.name = x` fails when a frozen prototype holds `name`. Where plugins do that, the
   // prototype gets an accessor that writes to the child instead.
   const overridable = new Set([
@@ -92,64 +91,51 @@ globalThis.$harden = function (env) {
     });
   }
 
-  const prototypes = new Set();
-  function notePrototypes(value) {
-    if (typeof value === "function") {
-      const found = getOwnPropertyDescriptor(value, "prototype");
-      if (found && typeof found.value === "object" && found.value) prototypes.add(found.value);
-    }
-  }
-
   const seen = new Set();
   const queue = [];
   function visit(value) {
     if ((typeof value !== "object" && typeof value !== "function") || value === null) return;
-    if (seen.has(value)) return;
+    if (value === G || seen.has(value)) return;
     seen.add(value);
     queue.push(value);
-    notePrototypes(value);
+  }
+
+  function visitMembers(home) {
+    const maker = getOwnPropertyDescriptor(home, "constructor");
+    const isPrototype = maker !== undefined && typeof maker.value === "function" &&
+      getOwnPropertyDescriptor(maker.value, "prototype")?.value === home;
+    const soft = isPrototype ? (hot.has(home) ? rarely : overridable) : null;
+    for (const key of ownKeys(home)) {
+      const found = getOwnPropertyDescriptor(home, key);
+      if (found.get !== undefined || found.set !== undefined) {
+        visit(found.get);
+        visit(found.set);
+        continue;
+      }
+      const value = found.value;
+      if ((typeof value === "object" && value !== null) || typeof value === "function") visit(value);
+      if (soft !== null && found.configurable && (home === objectPrototype || soft.has(key))) {
+        softFreeze(home, key, found);
+      }
+    }
   }
 
   for (const value of seeds) visit(value);
   for (const value of hidden) visit(value);
   for (const name of ownKeys(G)) {
     const found = getOwnPropertyDescriptor(G, name);
-    if ("value" in found) visit(found.value);
-    else { visit(found.get); visit(found.set); }
+    visit(found.value);
+    visit(found.get);
+    visit(found.set);
   }
   for (const name in hostFunctions) visit(hostFunctions[name]);
   visit(anyCase);
-  seen.delete(G);
-
   while (queue.length) {
     const home = queue.pop();
-    if (home === G) continue;
     visit(getPrototypeOf(home));
-    for (const key of ownKeys(home)) {
-      const found = getOwnPropertyDescriptor(home, key);
-      if ("value" in found) visit(found.value);
-      else { visit(found.get); visit(found.set); }
-    }
+    if (home !== anyCase) visitMembers(home);
   }
-
-  for (const home of seen) {
-    if (home === G || home === anyCase) continue;
-    const isPrototype = prototypes.has(home);
-    const names = isPrototype ? (hot.has(home) ? rarely : overridable) : null;
-    for (const key of ownKeys(home)) {
-      const found = getOwnPropertyDescriptor(home, key);
-      if (!found.configurable) {
-        if (found.writable) defineProperty(home, key, { writable: false });
-      } else if (!("value" in found)) {
-        defineProperty(home, key, { configurable: false });
-      } else if (names !== null && (home === Object.prototype || names.has(key))) {
-        softFreeze(home, key, found);
-      } else {
-        defineProperty(home, key, { writable: false, configurable: false });
-      }
-    }
-    preventExtensions(home);
-  }
+  for (const home of seen) freeze(home);
 
   // Global bindings: the language's cannot be replaced, the gateway's may be for one request.
   const mayChange = new Set(["TykJS", "console", "_", ...ownKeys(hostFunctions)]);

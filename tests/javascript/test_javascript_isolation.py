@@ -1,0 +1,203 @@
+"""No mutation that one request makes may be seen by the next (javascript-plugins 2.5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+# Each attack runs in a first request; the probe runs in the next one and must report "clean".
+ATTACKS = [
+    ("implicit global", "leak = 1", "typeof leak"),
+    ("module variable", "count++; top.push(1)", "count === 0 && top.length === 0"),
+    ("global property", "globalThis.leak = 1", "typeof globalThis.leak"),
+    ("symbol property", "globalThis[Symbol.for('x')] = 1", "typeof globalThis[Symbol.for('x')]"),
+    (
+        "defined property",
+        "Object.defineProperty(globalThis, 'leak', {value: 1})",
+        "typeof globalThis.leak",
+    ),
+    ("object prototype", "({}).constructor.prototype.leak = 1", "typeof ({}).leak"),
+    ("hidden prototype", "Object.getPrototypeOf({}).leak = 1", "typeof ({}).leak"),
+    ("proto getter", "({})['__pro' + 'to__'].leak = 1", "typeof ({}).leak"),
+    ("array method", "[]['constructor'].prototype.push = null", "typeof [].push === 'function'"),
+    (
+        "array iterator",
+        "Object.getPrototypeOf([][Symbol.iterator]()).next = null",
+        "[...[1]].length === 1",
+    ),
+    (
+        "generator prototype",
+        "Object.getPrototypeOf(function* () {}).leak = 1",
+        "typeof Object.getPrototypeOf(function* () {}).leak",
+    ),
+    (
+        "generator object prototype",
+        "Object.getPrototypeOf(Object.getPrototypeOf((function* () {})())).leak = 1",
+        "typeof (function* () {})().leak",
+    ),
+    (
+        "typed array prototype",
+        "Object.getPrototypeOf(Uint8Array).leak = 1",
+        "typeof Object.getPrototypeOf(Uint8Array).leak",
+    ),
+    ("function prototype", "log.constructor.prototype.leak = 1", "typeof log.leak"),
+    ("host function member", "log.leak = 1; b64enc.leak = 1", "typeof log.leak"),
+    ("host function replaced", "globalThis['log'] = function () {}; log.x = 1", "typeof log.x"),
+    (
+        "host function accessor",
+        "try { Object.defineProperty(globalThis, 'log', {get: function () { return 1 }}) }"
+        " catch (e) {}",
+        "typeof log === 'function'",
+    ),
+    (
+        "host function sealed",
+        "var o = globalThis; Object['define' + 'Property'](o, 'b64enc',"
+        " {value: 5, writable: false})",
+        "typeof b64enc === 'function'",
+    ),
+    ("JSON replaced", "var j = JSON; j.parse = function () { return 7 }", "JSON.parse('1') === 1"),
+    ("JSON binding", "globalThis['JSON'] = {}", "JSON.parse('1') === 1"),
+    (
+        "TykJS member",
+        "TykJS.TykMiddleware.NewMiddleware.prototype.leak = 1",
+        "typeof m.leak",
+    ),
+    ("TykJS by alias", "var t = globalThis['Tyk' + 'JS']; t.leak = 1", "typeof TykJS.leak"),
+    (
+        "instance prototype",
+        "Object.getPrototypeOf(m).ReturnData = null",
+        "typeof Object.getPrototypeOf(m).ReturnData === 'function'",
+    ),
+    ("global prototype", "Object.setPrototypeOf(globalThis, {leak: 1})", "typeof leak"),
+    (
+        "global prototype by reflection",
+        "Reflect['setPrototype' + 'Of'](globalThis, {leak: 1})",
+        "typeof leak",
+    ),
+    (
+        "global frozen",
+        "Object.preventExtensions(globalThis)",
+        "(function () { fresh = 1; return typeof fresh === 'number' })()",
+    ),
+    ("lexical by eval", "(0, globalThis['ev' + 'al'])('let leak = 1')", "typeof leak"),
+    ("Function", "log['const' + 'ructor']('leak = 1')()", "typeof leak"),
+    (
+        "callee",
+        "factory.leak = 1",
+        "typeof factory.leak",
+    ),
+    ("callee prototype", "factory.prototype.leak = 1", "typeof factory.prototype.leak"),
+    (
+        "stack hook",
+        "Error.prepareStackTrace = function () { return 7 }",
+        "typeof new Error().stack",
+    ),
+    ("stack limit", "Error['stackTrace' + 'Limit'] = 0", "Error.stackTraceLimit === 10"),
+    (
+        "promise job",
+        "globalThis['Pro' + 'mise'].resolve().then(function () { leak = 1 })",
+        "typeof leak",
+    ),
+    (
+        "microtask",
+        "globalThis['queueMicro' + 'task'](function () { leak = 1 })",
+        "typeof leak",
+    ),
+    ("headers prototype", "Object.getPrototypeOf(request.Headers).leak = 1", "typeof ({}).leak"),
+    ("console member", "console['log'] = null; console.leak = 1", "typeof console.leak"),
+    ("underscore member", "_.leak = 1; _['map'] = null", "typeof _.leak"),
+    ("regular expression", "word.lastIndex = 5", "word.lastIndex === 0"),
+    ("species", "[]['constructor'][Symbol.species] = null", "[1].map(String)[0] === '1'"),
+    (
+        "template object",
+        "try { tag``.leak = 1 } catch (e) {}",
+        "typeof tag``.leak",
+    ),
+    (
+        "entry point",
+        "try { $propylon('load') } catch (e) {} try { $propylon.leak = 1 } catch (e) {}",
+        "typeof globalThis['$propylon'].leak",
+    ),
+    ("math", "Math['max'] = function () { return 7 }", "Math.max(1, 2) === 2"),
+    ("date", "var d = Date; d.now = function () { return 7 }", "Date.now() > 7"),
+    ("error message", "Error.prototype.message = 'x'", "new Error().message === ''"),
+]
+
+BEFORE = """
+var count = 0, top = [], word = /a/g, factory = arguments.callee;
+function tag(strings) { return strings; }
+"""
+
+
+@pytest.mark.parametrize(("attack", "probe"), [each[1:] for each in ATTACKS],
+                         ids=[each[0] for each in ATTACKS])  # fmt: skip
+async def test_row_062_mutations_of_one_request_are_gone_in_the_next(
+    scene: Any, call: Any, new_exchange: Any, script: Any, attack: str, probe: str
+) -> None:
+    statements = f"""
+    if (request.Params.attack) {{ try {{ {attack} }} catch (e) {{}} }}
+    else {{
+        var found = {probe};
+        var clean = found === true || found === "undefined" || found === "string";
+        request.SetHeaders["X-Found"] = clean ? "clean" : String(found);
+    }}"""
+    loaded = scene.load(_hook(scene, script(statements, before=BEFORE)))
+    for _ in range(2):
+        try:
+            await call(loaded.pre[0], new_exchange(url="/?attack=1"))
+        except Exception as error:
+            assert getattr(error, "status", None) == 500, error
+        exchange, _ = await call(loaded.pre[0], new_exchange(url="/"))
+        assert exchange.request.headers.get(b"X-Found") == b"clean"
+
+
+def _hook(scene: Any, text: str) -> Any:
+    from propylon.plugins.hook import Hook, HookType
+
+    return Hook(HookType.PRE, "m", scene.file(text))
+
+
+async def test_an_ordinary_hook_is_served_by_one_hardened_runtime(scene: Any, call: Any) -> None:
+    loaded = scene.body("request.SetHeaders.A = 'b';")
+    step = loaded.pre[0]
+    await call(step)
+    runner = step._scripts._runner
+    first = runner._shared
+    await call(step)
+    assert not runner.is_fresh
+    assert runner._shared is first is not None
+
+
+async def test_own_names_may_shadow_what_frozen_prototypes_hold(scene: Any, call: Any) -> None:
+    loaded = scene.body(
+        """
+        var o = {}; o.toString = function () { return "mine" }; o.constructor = 5;
+        function Child() {} Child.prototype.toString = function () { return "child" };
+        Child.prototype.constructor = Child; function Base() {} Base.prototype = new Child();
+        Base.prototype.constructor = Base;
+        var e = new Error("x"); e.message = "y"; e.name = "Z";
+        m.ProcessRequest = m.ProcessRequest;
+        request.SetHeaders.A = o + o.constructor + new Child() + new Base() + e;
+        """
+    )
+    exchange, _ = await call(loaded.pre[0])
+    assert exchange.request.headers.get(b"A") == b"mine5childchildZ: y"
+
+
+async def test_apis_do_not_see_each_other(scene: Any, call: Any) -> None:
+    from propylon.plugins.hook import Hook, HookType
+
+    scene.start()
+    steps = []
+    for number in (1, 2):
+        path = scene.file(
+            f"var own{number} = 1; var m = new TykJS.TykMiddleware.NewMiddleware({{}});"
+            "m.NewProcessRequest(function (r) {"
+            " r.SetHeaders.Seen = typeof own1 + typeof own2; return m.ReturnData(r, {}) });",
+            f"api{number}.js",
+        )
+        loaded = scene.load(Hook(HookType.PRE, "m", path), api_id=f"api{number}")
+        steps.append(loaded.pre[0])
+    seen = [(await call(step))[0].request.headers.get(b"Seen") for step in steps]
+    assert seen == [b"numberundefined", b"undefinednumber"]
