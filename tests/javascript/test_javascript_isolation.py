@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
+
+from propylon.errors import Refusal
+from propylon.plugins.hook import Hook, HookType
 
 # Each attack runs in a first request; the probe runs in the next one and must report "clean".
 ATTACKS = [
@@ -46,14 +50,12 @@ ATTACKS = [
     ("host function replaced", "globalThis['log'] = function () {}; log.x = 1", "typeof log.x"),
     (
         "host function accessor",
-        "try { Object.defineProperty(globalThis, 'log', {get: function () { return 1 }}) }"
-        " catch (e) {}",
+        "Object.defineProperty(globalThis, 'log', {get: function () { return 1 }})",
         "typeof log === 'function'",
     ),
     (
         "host function sealed",
-        "var o = globalThis; Object['define' + 'Property'](o, 'b64enc',"
-        " {value: 5, writable: false})",
+        "Object['define' + 'Property'](globalThis, 'b64enc', {value: 5, writable: false})",
         "typeof b64enc === 'function'",
     ),
     ("JSON replaced", "var j = JSON; j.parse = function () { return 7 }", "JSON.parse('1') === 1"),
@@ -144,17 +146,13 @@ async def test_row_062_mutations_of_one_request_are_gone_in_the_next(
     }}"""
     loaded = scene.load(_hook(scene, script(statements, before=BEFORE)))
     for _ in range(2):
-        try:
+        with contextlib.suppress(Refusal):  # an attack may break its own request
             await call(loaded.pre[0], new_exchange(url="/?attack=1"))
-        except Exception as error:
-            assert getattr(error, "status", None) == 500, error
         exchange, _ = await call(loaded.pre[0], new_exchange(url="/"))
         assert exchange.request.headers.get(b"X-Found") == b"clean"
 
 
 def _hook(scene: Any, text: str) -> Any:
-    from propylon.plugins.hook import Hook, HookType
-
     return Hook(HookType.PRE, "m", scene.file(text))
 
 
@@ -186,8 +184,6 @@ async def test_own_names_may_shadow_what_frozen_prototypes_hold(scene: Any, call
 
 
 async def test_apis_do_not_see_each_other(scene: Any, call: Any) -> None:
-    from propylon.plugins.hook import Hook, HookType
-
     scene.start()
     steps = []
     for number in (1, 2):

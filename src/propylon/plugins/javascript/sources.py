@@ -68,7 +68,7 @@ class _Reader:
         try:
             self._checker.check(text)
         except ScriptError as error:
-            place = error.stack.strip().partition("at eval_script")[2]
+            place = error.stack.strip().partition("at check")[2]
             return (
                 f"syntax error in {name}{place.splitlines()[0] if place else ''}: {error.message}"
             )

@@ -336,6 +336,7 @@
   }
 
   function isEmpty(holder) {
+    if (typeof holder !== "object") return false;
     for (const _ in holder) return false;
     return true;
   }
@@ -350,8 +351,8 @@
     if (request !== given.request) return result;
     if (request.Params === given.Params) set(request, "Params", undefined);
     if (request.IgnoreBody === false) set(request, "IgnoreBody", undefined);
-    if (request.DeleteHeaders.length === 0) set(request, "DeleteHeaders", undefined);
-    if (request.DeleteParams.length === 0) set(request, "DeleteParams", undefined);
+    if (isEmpty(request.DeleteHeaders)) set(request, "DeleteHeaders", undefined);
+    if (isEmpty(request.DeleteParams)) set(request, "DeleteParams", undefined);
     if (isEmpty(request.SetHeaders)) set(request, "SetHeaders", undefined);
     if (isEmpty(request.AddParams)) set(request, "AddParams", undefined);
     if (isEmpty(request.ExtendedParams)) set(request, "ExtendedParams", undefined);
