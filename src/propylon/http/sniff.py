@@ -7,6 +7,7 @@ from __future__ import annotations
 
 _SNIFFED_BYTES = 512
 _SPACE = b"\t\n\x0c\r "
+_TAG_ENDS = (b" ", b">")
 
 # Tags are matched without case and must be followed by a space or `>` (WHATWG mimesniff, 7.1).
 _HTML_TAGS = tuple(
@@ -84,8 +85,8 @@ def _is_html(text: bytes) -> bool:
         return False
     upper = text[:16].upper()
     for tag in _HTML_TAGS:
-        if upper.startswith(tag):
-            return tag == b"<!--" or text[len(tag) : len(tag) + 1] in (b" ", b">")
+        if upper.startswith(tag) and (tag == b"<!--" or text[len(tag) : len(tag) + 1] in _TAG_ENDS):
+            return True
     return False
 
 
