@@ -6,14 +6,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from propylon.config.model import Config
 from propylon.errors import Refusal
 from propylon.http.headers import Headers
 from propylon.http.message import Response
 from propylon.pipeline.session import Session
+from propylon.plugins.discover import discover_hooks
 from propylon.plugins.hook import Hook, HookType
 from propylon.plugins.javascript.mutation import checked_url
 from propylon.plugins.javascript.query import edit_query
@@ -43,7 +46,8 @@ async def test_row_004_folders_are_discovered(scene: Any, call: Any, script: Any
     for folder, name in found:
         stem = name.partition(".")[0]
         scene.file(script("request.SetHeaders.X = '1';", stem), f"middleware/api1/{folder}/{name}")
-    loaded = scene.load()
+    config = msgspec.convert({"middleware_path": str(scene.folder / "middleware")}, Config)
+    loaded = scene.load(*discover_hooks(scene.definition(), config))
     assert [step.name for step in loaded.pre] == ["javascript pre:one"]
     assert [step.name for step in loaded.post] == ["javascript post:two"]
     assert loaded.post_key_auth[0]._hook.require_session

@@ -1,4 +1,4 @@
-"""Finds and reads the scripts of one API: listed files, inline code, folders, `tyk_js_path`.
+"""Reads the scripts of one API: the files and inline code of its hooks, and `tyk_js_path`.
 
 A script that cannot be used does not stop the API: its hooks are kept with the reason, and refuse.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -18,13 +18,6 @@ from propylon.plugins.hook import Hook, HookType
 from propylon.plugins.javascript import scan
 from propylon.plugins.javascript.engine import Engine, EngineLimits, ScriptError
 from propylon.plugins.javascript.program import HOOK_EXPRESSION, HookRef, Program, SourceFile
-
-_FOLDERS = (
-    ("pre", HookType.PRE),
-    ("auth", HookType.AUTH_CHECK),
-    ("post_auth", HookType.POST_KEY_AUTH),
-    ("post", HookType.POST),
-)
 
 # The order in which Tyk runs the files of an API: later globals win (2.2).
 _LOAD_ORDER = (
@@ -116,10 +109,9 @@ def read_sources(config: Config, definition: ApiDefinition, hooks: tuple[Hook, .
         result = reader.add_file(config.tyk_js_path)
         if isinstance(result, str):
             reader.warnings.append(f"Could not load user's TykJS: {result}")
-    all_hooks, warnings = with_folders(config, definition, hooks)
     found: dict[int, FoundHook] = {}
     for kind in _LOAD_ORDER:
-        for index, hook in enumerate(all_hooks):
+        for index, hook in enumerate(hooks):
             if hook.type is kind:
                 found[index] = _find(reader, hook)
     files = scan.with_published_names(reader.files)
@@ -134,8 +126,8 @@ def read_sources(config: Config, definition: ApiDefinition, hooks: tuple[Hook, .
     )
     return ApiSources(
         program=program,
-        hooks=tuple(found[index] for index in range(len(all_hooks))),
-        warnings=(*reader.warnings, *warnings),
+        hooks=tuple(found[index] for index in range(len(hooks))),
+        warnings=(*reader.warnings, *_session_warnings(hooks)),
     )
 
 
@@ -155,27 +147,12 @@ def _config_text(definition: ApiDefinition) -> str:
     return msgspec.json.encode(config).decode()
 
 
-def with_folders(
-    config: Config, definition: ApiDefinition, hooks: tuple[Hook, ...]
-) -> tuple[tuple[Hook, ...], tuple[str, ...]]:
-    """Add the hooks found in `<middleware_path>/<api_id>/<folder>/*.js` (2.3)."""
-    root = Path(config.middleware_path or "middleware") / definition.api_id
-    if not definition.api_id or not root.is_dir():
-        return hooks, ()
-    warnings = []
-    folders: dict[HookType, list[Hook]] = {}
-    for folder, kind in _FOLDERS:
-        for path in sorted((root / folder).glob("*.js")):
-            hook = Hook(type=kind, name=path.name.partition(".")[0], path=str(path))
-            if hook.name.endswith("_with_session"):
-                hook = replace(hook, require_session=True)
-                if kind in (HookType.PRE, HookType.AUTH_CHECK):
-                    warnings.append(f"{path}: there is no session in {folder} hooks")
-            folders.setdefault(kind, []).append(hook)
-    if auth := folders.get(HookType.AUTH_CHECK):
-        # The folder replaces the definition's own; of several files the last wins.
-        hooks = tuple(hook for hook in hooks if hook.type is not HookType.AUTH_CHECK)
-        folders[HookType.AUTH_CHECK] = auth[-1:]
-    before = folders.pop(HookType.POST_KEY_AUTH, [])
-    after = [hook for found in folders.values() for hook in found]
-    return (*before, *hooks, *after), tuple(warnings)
+def _session_warnings(hooks: tuple[Hook, ...]) -> tuple[str, ...]:
+    """Name the files whose suffix asks for a session where there is none yet (2.3)."""
+    return tuple(
+        f"{hook.path}: there is no session in {hook.type.name.lower()} hooks"
+        for hook in hooks
+        if hook.type in (HookType.PRE, HookType.AUTH_CHECK)
+        and hook.require_session
+        and hook.name.endswith("_with_session")
+    )
