@@ -16,7 +16,7 @@ from typing import Any
 
 from support.gateway_process import GatewayProcess, keyless
 from support.raw_client import Answer, RawClient
-from support.upstream import Received, Upstream
+from support.upstream import ROUTES, Received, Upstream
 
 PLUGIN = Path(__file__).with_name("scripted_plugin.py")
 
@@ -67,7 +67,10 @@ HOOK_LISTS = ("pre", "post_key_auth", "post", "response")
 
 
 class Site:
-    """Definitions first, then a running gateway and its upstream."""
+    """Definitions first, then a running gateway and its upstream.
+
+    Each API has an upstream of its own below `/<api_id>`, with all routes of `support.upstream`.
+    """
 
     def __init__(self, **config: Any) -> None:
         self._config = config
@@ -134,6 +137,9 @@ class Site:
             (folder / path).write_text(text, "utf-8")
         with Upstream() as upstream:
             self.upstream = upstream
+            for api_id in self._apis:
+                for path, route in ROUTES.items():
+                    upstream.route(f"/{api_id}{path}", route, reads_body=path != "/early")
             definitions = [self._definition(api_id) for api_id in self._apis]
             merged = {**base(), **self._config, **config}
             with GatewayProcess(folder, definitions, config=merged) as gateway:

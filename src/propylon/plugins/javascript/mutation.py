@@ -54,10 +54,12 @@ def edit_request(
 ) -> None:
     """Apply 5.10 steps 9 and 10. Raises `PluginError` before anything is changed by a bad URL."""
     url = _url_of(request, returned)
-    if not keeps_body and not returned.ignore_body:
-        body = to_bytes(returned.body or "")
-        if body != request.body:
-            request.replace_body(body)
+    body = request.body
+    assert isinstance(body, bytes), "request hooks find the whole body"
+    new_body = body if keeps_body or returned.ignore_body else to_bytes(returned.body or "")
+    # A chunked body is complete by now: what goes on has a length, and no trailers.
+    if new_body != body or b"Transfer-Encoding" in request.headers:
+        request.replace_body(new_body)
     request.url = url
     edit_headers(request.headers, returned, keeps_spelling=keeps_spelling)
 
