@@ -151,12 +151,17 @@ class BodyStream:
                 self._source.resume_body()
 
     def pause(self) -> None:
-        """Ask the source to stop reading; called by the sink when its own buffer is full."""
+        """Ask the source to stop reading; called by the sink when its own buffer is full.
+
+        A body that has ended has no source any more: it may be busy with the next one.
+        """
+        if self._is_finished or self._failure is not None:
+            return
         self._is_paused = True
         self._source.pause_body()
 
     def resume(self) -> None:
-        if self._is_paused:
+        if self._is_paused and not self._is_finished and self._failure is None:
             self._is_paused = False
             self._source.resume_body()
 

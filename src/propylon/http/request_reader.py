@@ -16,8 +16,8 @@ from collections import deque
 
 import httptools
 
-from propylon.errors import PropylonError
-from propylon.http.body import BodySource, BodyStream
+from propylon.errors import Refusal
+from propylon.http.body import BodyBroken, BodySource, BodyStream
 from propylon.http.headers import Headers, canonical
 from propylon.http.message import Request
 
@@ -31,13 +31,11 @@ _ABSOLUTE_FORM = re.compile(r"(?i:https?)://([^/?#]+)(.*)", re.DOTALL)
 _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
-class BadRequest(PropylonError):  # noqa: N818 - it names an answer
+class BadRequest(Refusal):
     """The bytes cannot be understood as one request only; answer `status` and close."""
 
     def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
+        super().__init__(status, message, reason=message)
 
 
 class HeadLimits:
@@ -70,9 +68,12 @@ class RequestReader:
         "_head_bytes",
         "_head_is_done",
         "_headers",
+        "_has_upgrade",
         "_is_continuation",
+        "_is_head_behind",
         "_parser",
         "_request",
+        "_side_bytes",
         "_stream",
         "_target",
         "_trailers",
@@ -122,7 +123,9 @@ class RequestReader:
         if self.held_back is not None:
             self.held_back.append(data)
             return
-        if not self._head_is_done:
+        if self._head_is_done:
+            self._side_bytes += len(data)
+        else:
             self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
@@ -136,6 +139,8 @@ class RequestReader:
                 raise BadRequest(431, "Request Header Fields Too Large")
         elif self._request is not None:
             self._hand_over_stream()
+        elif self._side_bytes > self._limits.max_bytes:
+            raise self._broken(BadRequest(431, "Request Header Fields Too Large"))
 
     def release_held_back(self) -> None:
         """The upgrade was refused: read what followed it as ordinary requests."""
@@ -153,8 +158,10 @@ class RequestReader:
     # -- called by httptools, in the order of the message ------------------------------------
 
     def on_message_begin(self) -> None:
-        # Counts a head that begins behind another message in the same segment.
-        self._head_bytes = self._head_bytes or 1
+        if not self._head_bytes:
+            # It begins behind another message in the same segment, whose bytes are not its own.
+            self._head_bytes = 1
+            self._is_head_behind = True
 
     def on_url(self, fragment: bytes) -> None:
         self._target += fragment
@@ -162,6 +169,8 @@ class RequestReader:
     def on_header(self, name: bytes, value: bytes) -> None:
         # llhttp keeps the optional white space behind a value (RFC 9112, 5.1: not part of it).
         if self._head_is_done:
+            if len(self._trailers) >= self._limits.max_fields:
+                raise BadRequest(431, "Request Header Fields Too Large")
             self._trailers.append((canonical(name), value.rstrip()))
             return
         self._headers.append((canonical(name), value.rstrip()))
@@ -171,13 +180,14 @@ class RequestReader:
         if self._is_continuation:
             return
         if len(self._headers) > self._limits.max_fields or (
-            self._head_bytes > self._limits.max_bytes
+            (self._is_head_behind or self._head_bytes > self._limits.max_bytes)
             and _head_size(self._target, self._headers) > self._limits.max_bytes
         ):
             raise BadRequest(431, "Request Header Fields Too Large")
         self._request = self._build_request()
 
     def on_body(self, chunk: bytes) -> None:
+        self._side_bytes = 0
         if self._stream is not None:
             self._stream.feed(chunk)
         else:
@@ -191,7 +201,7 @@ class RequestReader:
             request.body = b"".join(self._chunks)
             request.trailers = self._trailers
             self._queue(request)
-        if not (request is not None and request.upgrade):
+        if not self._has_upgrade:  # else the parser stops here and `feed` goes on
             self._start_message()
 
     # -- decisions ---------------------------------------------------------------------------
@@ -203,8 +213,12 @@ class RequestReader:
         self._chunks: list[bytes] = []
         self._head_bytes = 0
         self._head_is_done = False
+        self._has_upgrade = False
         self._is_continuation = False
+        self._is_head_behind = False
         self._request = None
+        # Bytes since the last piece of body: trailers and chunk extensions have no other bound.
+        self._side_bytes = 0
         self._stream = None
 
     def _queue(self, request: Request) -> None:
@@ -254,7 +268,9 @@ class RequestReader:
         request.request_uri = self._target.decode("latin-1")
         request.keep_alive = parser.should_keep_alive()
         if parser.should_upgrade():
-            request.upgrade = request.headers.get(b"Upgrade") or b""
+            self._has_upgrade = True
+            if version == "1.1":  # RFC 9110, 7.8: ignored in HTTP/1.0
+                request.upgrade = _switchable(request.headers.get(b"Upgrade") or b"")
         return request
 
     def _decide(self, name: bytes, value: bytes, version: str) -> None:
@@ -303,7 +319,7 @@ class RequestReader:
         length = request.headers.get(b"Content-Length")
         has_length = length is not None and length != b"0"
         has_body = has_length or b"Transfer-Encoding" in request.headers
-        if self._allows_upgrade and not has_body:
+        if request.upgrade and self._allows_upgrade and not has_body:
             self._start_message()
             self.held_back = [rest] if rest else []
             return
@@ -332,18 +348,29 @@ class RequestReader:
     def _explain(self, error: httptools.HttpParserError) -> Exception:
         cause = error.__context__
         if isinstance(error, httptools.HttpParserCallbackError) and isinstance(cause, Exception):
-            return cause
+            return self._broken(cause)
         if isinstance(error, httptools.HttpParserInvalidMethodError):
             return BadRequest(501, "Method Not Implemented")
         if not self._head_is_done and self._head_bytes > self._limits.max_bytes:
             return BadRequest(431, "Request Header Fields Too Large")
-        failure = BadRequest(400, f"Bad Request: {error}")
-        if self._stream is not None:
-            self._stream.fail(failure)
-            self._stream = None
+        return self._broken(BadRequest(400, f"Bad Request: {error}"))
+
+    def _broken(self, failure: Exception) -> Exception:
+        """Break the body that was arriving, for the same reason."""
+        self.fail(failure if isinstance(failure, BadRequest) else BodyBroken(str(failure)))
         return failure
 
 
+def _switchable(upgrade: bytes) -> bytes:
+    """Return the protocols to switch to, or nothing where one of them is HTTP.
+
+    Behind a 101 to `h2c` a client could send the upstream requests that no step has seen.
+    """
+    names = {each.partition(b"/")[0].strip().lower() for each in upgrade.split(b",")}
+    return b"" if names & _HTTP_PROTOCOLS else upgrade
+
+
+_HTTP_PROTOCOLS = frozenset({b"http", b"h2", b"h2c", b"tls"})
 _VERSIONS = frozenset({"1.0", "1.1"})
 _DECIDED = frozenset({b"Transfer-Encoding", b"Expect"})
 

@@ -15,6 +15,8 @@ from propylon.http.message import Response
 
 MAX_HEAD_BYTES = 256 * 1024
 MAX_FIELDS = 1000
+# 1xx answers are passed on at once, past any back-pressure: RFC 9110, 15.2 sets no bound, we do.
+MAX_INTERIM = 32
 
 
 class BadResponse(PropylonError):  # noqa: N818 - it names what the upstream sent
@@ -34,9 +36,11 @@ class ResponseReader:
         "_head_bytes",
         "_head_is_done",
         "_headers",
+        "_interim_count",
         "_is_head_request",
         "_parser",
         "_reason",
+        "_side_bytes",
         "_source",
         "_stream",
         "_trailers",
@@ -62,6 +66,7 @@ class ResponseReader:
         self._is_head_request = method == "HEAD"
         self.response: Response | None = None
         self.interim: list[Response] = []
+        self._interim_count = 0
         self.is_done = False
         self.keep_alive = True
         self.switched = False
@@ -72,7 +77,9 @@ class ResponseReader:
 
     def feed(self, data: bytes) -> None:
         """Read the next bytes. Raises `BadResponse`."""
-        if not self._head_is_done:
+        if self._head_is_done:
+            self._side_bytes += len(data)
+        else:
             self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
@@ -81,12 +88,20 @@ class ResponseReader:
             self.rest = data[upgrade.args[0] :]
             return
         except httptools.HttpParserError as error:
+            if self.is_done:
+                # The answer is whole; what follows it must not become part of the next one.
+                self.keep_alive = False
+                return
             raise self._explain(error) from error
         if not self._head_is_done:
             if self._head_bytes > MAX_HEAD_BYTES:
                 raise BadResponse(f"a response head of more than {MAX_HEAD_BYTES} bytes")
         elif self._stream is None and not self.is_done and self.response is not None:
             self._hand_over_stream()
+        elif self._side_bytes > MAX_HEAD_BYTES:
+            failure = BadResponse(f"more than {MAX_HEAD_BYTES} bytes of trailers or extensions")
+            self.fail(failure)
+            raise failure
 
     def feed_end(self) -> None:
         """The upstream closed its side: the end of a body without framing, else a failure."""
@@ -106,6 +121,10 @@ class ResponseReader:
 
     # -- called by httptools -----------------------------------------------------------------
 
+    def on_message_begin(self) -> None:
+        if self.is_done:
+            raise BadResponse("bytes behind the end of the response")
+
     def on_status(self, fragment: bytes) -> None:
         self._reason += fragment
 
@@ -113,16 +132,22 @@ class ResponseReader:
         if self.is_done:
             return
         pairs = self._trailers if self._head_is_done else self._headers
+        if len(pairs) >= MAX_FIELDS:
+            raise BadResponse(f"more than {MAX_FIELDS} fields")
         pairs.append((canonical(name), value.rstrip()))
 
     def on_headers_complete(self) -> None:
-        if self.is_done:
-            raise BadResponse("bytes behind the end of the response")
         status = self._parser.get_status_code()
-        if len(self._headers) > MAX_FIELDS:
-            raise BadResponse(f"a response head of more than {MAX_FIELDS} fields")
+        version = self._parser.get_http_version()
+        if status < 100 or version not in ("1.1", "1.0"):
+            raise BadResponse(f"status {status} of HTTP version {version}")
+        if status == 101 and not self._parser.should_upgrade():
+            raise BadResponse("a 101 that names no protocol")
         response = Response(status, Headers(self._headers), reason=self._reason)
         if status < 200 and status != 101:
+            self._interim_count += 1
+            if self._interim_count > MAX_INTERIM:
+                raise BadResponse(f"more than {MAX_INTERIM} interim responses")
             self.interim.append(response)
             return
         self._head_is_done = True
@@ -142,7 +167,10 @@ class ResponseReader:
                     _check_coding(value)
 
     def on_body(self, chunk: bytes) -> None:
-        if self._stream is not None:
+        self._side_bytes = 0
+        if self.is_done:  # a body behind the answer to a HEAD
+            self.keep_alive = False
+        elif self._stream is not None:
             self._stream.feed(chunk)
         else:
             self._chunks.append(chunk)
@@ -169,6 +197,7 @@ class ResponseReader:
         self._chunks: list[bytes] = []
         self._reason = b""
         self._head_bytes = 0
+        self._side_bytes = 0
         self._head_is_done = False
 
     def _hand_over_stream(self) -> None:
@@ -183,10 +212,10 @@ class ResponseReader:
         response.body = stream
 
     def _explain(self, error: httptools.HttpParserError) -> Exception:
-        cause = error.__context__
-        if isinstance(error, httptools.HttpParserCallbackError) and isinstance(cause, Exception):
-            return cause
-        failure = BadResponse(f"the upstream's answer is not HTTP/1.1: {error}")
+        failure = error.__context__
+        is_ours = isinstance(error, httptools.HttpParserCallbackError)
+        if not is_ours or not isinstance(failure, Exception):
+            failure = BadResponse(f"the upstream's answer is not HTTP/1.1: {error}")
         self.fail(failure)
         return failure
 

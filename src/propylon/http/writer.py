@@ -120,6 +120,12 @@ def last_chunk(trailers: list[tuple[bytes, bytes]]) -> bytes:
     return b"".join([b"0\r\n", *lines, b"\r\n"])
 
 
+def whole_chunked(body: bytes, trailers: list[tuple[bytes, bytes]]) -> bytes:
+    """Write a complete body in chunks, which is the only way to send trailers (RFC 9112, 7.1.2)."""
+    chunk = b"%b%b\r\n" % (chunk_head(len(body)), body) if body else b""
+    return chunk + last_chunk(trailers)
+
+
 def response_head(response: Response, framing: bytes, extra: bytes, date: bytes) -> bytes:
     """Write a response head; `framing` and `extra` are whole lines, `date` the line to add.
 
@@ -142,6 +148,18 @@ def response_head(response: Response, framing: bytes, extra: bytes, date: bytes)
 def has_no_body(method: str, status: int) -> bool:
     """Tell whether an answer ends with its head (RFC 9112, 6.3)."""
     return method == "HEAD" or status in (204, 304) or 100 <= status < 200
+
+
+def bodyless_framing(method: str, response: Response) -> bytes:
+    """HEAD answers repeat the length that a GET would have (RFC 9110, 9.3.2)."""
+    if method != "HEAD" or response.status in (204, 304) or response.status < 200:
+        return b""
+    length = response.headers.get(b"Content-Length")
+    if length is not None and length.isdigit():
+        return b"Content-Length: %b\r\n" % length
+    if isinstance(response.body, bytes) and response.body:
+        return b"Content-Length: %d\r\n" % len(response.body)
+    return b""
 
 
 def checked_fields(items: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
