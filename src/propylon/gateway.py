@@ -32,6 +32,7 @@ from propylon.pipeline.step import Step
 log = get_logger("gateway")
 
 INTERNAL_ERROR = "Internal Server Error"
+MIDDLEWARE_ERROR = "Middleware error"
 
 
 class SystemEndpoints(Protocol):
@@ -242,10 +243,9 @@ class Gateway:
         connection: UpstreamConnection | None,
     ) -> None:
         exchange.response = response
-        if response.runs_response_chain and api.response_steps:
-            self._run_response(exchange, api, client, connection, 0)
-        else:
-            self._send(exchange, client, connection)
+        has_steps = response.runs_response_chain and api.response_steps
+        first = 0 if has_steps else len(api.response_steps)
+        self._run_response(exchange, api, client, connection, first)
 
     def _run_response(
         self,
@@ -321,8 +321,15 @@ class Gateway:
     ) -> None:
         response = exchange.response
         assert response is not None
+        is_tunnel = connection is not None and connection.has_switched
+        if not (200 <= response.status <= 999 or (is_tunnel and response.status == 101)):
+            raise Refusal(500, MIDDLEWARE_ERROR, reason=f"a final status of {response.status}")
         client.answer(exchange, response)
-        if response.status == 101 and connection is not None and connection.transport is not None:
+        if connection is None or not is_tunnel:
+            return
+        if response.status != 101 or client.is_gone or connection.transport is None:
+            connection.abort()
+        else:
             connection.join(client.switch(connection.transport, connection.rest))
 
     def _fail(

@@ -17,11 +17,13 @@ from propylon.http.body import BodyBroken, BodyStream
 from propylon.http.message import Request, Response
 from propylon.http.request_reader import BadRequest, HeadLimits, RequestReader
 from propylon.http.writer import (
+    bodyless_framing,
     chunk_head,
     has_no_body,
     has_token,
     last_chunk,
     response_head,
+    whole_chunked,
 )
 from propylon.net.clock import Clock
 from propylon.net.tunnel import Tunnel
@@ -104,6 +106,7 @@ class ClientConnection(asyncio.Protocol):
         "_exchange",
         "_is_beginning",
         "_keeps_alive",
+        "_method",
         "_task",
         "on_gone",
         # for the answer being written
@@ -116,6 +119,7 @@ class ClientConnection(asyncio.Protocol):
         "_is_write_blocked",
         "_linger_left",
         "_tunnel",
+        "_unsent_bytes",
     )
 
     def __init__(self, service: Service, loop: asyncio.AbstractEventLoop) -> None:
@@ -129,6 +133,7 @@ class ClientConnection(asyncio.Protocol):
         self._bad_request: BadRequest | None = None
         self._is_beginning = False
         self._keeps_alive = True
+        self._method = ""
         self.on_gone: Callable[[], None] | None = None
 
         self._out: BodyStream | None = None
@@ -140,6 +145,7 @@ class ClientConnection(asyncio.Protocol):
         self._is_write_blocked = False
         self._linger_left = -1
         self._tunnel: Tunnel | None = None
+        self._unsent_bytes = 0
 
     def __repr__(self) -> str:
         state = "tunnel" if self._tunnel else "busy" if self._exchange else "idle"
@@ -202,18 +208,20 @@ class ClientConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._is_write_blocked = True
-        self._deadline = self._service.clock.now + self._service.limits.write_seconds
+        self._expect_to_send()
         if self._tunnel is not None:
-            self._deadline = inf
             self._tunnel.client_is_full(True)
         elif self._out is not None:
             self._out.pause()
 
     def resume_writing(self) -> None:
         self._is_write_blocked = False
-        self._deadline = self._read_deadline()
         if self._tunnel is not None:
             self._tunnel.client_is_full(False)
+            return
+        self._deadline = self._read_deadline()
+        if self._linger_left >= 0:
+            self._deadline = self._service.clock.now + LINGER_SECONDS
         elif self._out is not None:
             self._out.resume()
         elif self._exchange is None:
@@ -258,14 +266,14 @@ class ClientConnection(asyncio.Protocol):
     def answer(self, exchange: Exchange, response: Response) -> None:
         """Write the answer; a streaming body follows as it arrives."""
         if exchange is not self._exchange:
-            _drop(response)  # the client left while this was being made
-            return
+            return  # the client left while this was being made; its upstream has been told
         exchange.response = response
-        self.on_gone = None if not isinstance(response.body, BodyStream) else self.on_gone
         if self.is_gone:
-            _drop(response)
+            exchange.client_gone = True
             self._end_exchange(exchange)
             return
+        if not isinstance(response.body, BodyStream):
+            self.on_gone = None
         if response.status != 101:
             self._decide_keep_alive(exchange)
             if self.reader.held_back is not None:
@@ -276,10 +284,11 @@ class ClientConnection(asyncio.Protocol):
         """Join this connection with an upstream one after a 101; `rest` came behind its head."""
         assert self._transport is not None
         tunnel = self._tunnel = Tunnel(self._transport, upstream)
-        self._deadline = inf
+        self._expect_to_send()
         if rest:
             tunnel.from_upstream(rest)
         held, self.reader.held_back = self.reader.held_back, None
+        self._update_reading()
         for data in held or ():
             tunnel.from_client(data)
         return tunnel
@@ -288,6 +297,7 @@ class ClientConnection(asyncio.Protocol):
         """Drain: close now if no request is under way, else after its answer."""
         self._keeps_alive = False
         if self._exchange is None and self._transport is not None:
+            self._expect_to_send()
             self._transport.close()
 
     def abort(self) -> None:
@@ -303,22 +313,42 @@ class ClientConnection(asyncio.Protocol):
         self._deadline = inf
         transport = self._transport
         assert transport is not None
-        if self._linger_left >= 0 or self._is_write_blocked:
-            transport.abort()
+        if self._linger_left >= 0 or self._is_write_blocked or transport.is_closing():
+            self._abort_unless_taken(transport)
+        elif self._tunnel is not None:
+            self._expect_to_send()
         elif self._exchange is not None:
-            self.reader.fail(BodyBroken("the client stopped sending in mid-body"))
+            # What comes late is not read any more; the connection ends with this answer.
+            self._bad_request = BadRequest(408, "Request Timeout")
             self._keeps_alive = False
+            self.reader.fail(BodyBroken("the client stopped sending in mid-body"))
         elif self.reader.is_mid_message:
             self._bad_request = BadRequest(408, "Request Timeout")
             self._begin_next()
         else:
             transport.close()
 
+    def _expect_to_send(self) -> None:
+        """Give the client time to take what waits in the transport's buffer."""
+        if self._transport is not None:
+            self._unsent_bytes = self._transport.get_write_buffer_size()
+        self._deadline = self._service.clock.now + self._service.limits.write_seconds
+
+    def _abort_unless_taken(self, transport: asyncio.Transport) -> None:
+        """Cut off a client that has taken nothing; a slow one gets the same time again."""
+        if 0 < transport.get_write_buffer_size() < self._unsent_bytes:
+            self._expect_to_send()
+        else:
+            transport.abort()
+
     def _read_deadline(self) -> float:
         """Return when silence ends this connection, given what it is waiting for."""
+        if self._is_write_blocked:
+            return self._deadline
         clock, limits = self._service.clock, self._service.limits
         if self._exchange is not None:
-            waits = self.reader.is_mid_message and not self._is_body_paused
+            # While we do not read, silence is ours and not the client's.
+            waits = self.reader.is_mid_message and self._wants_to_read()
             return clock.now + limits.read_seconds if waits else inf
         if self.reader.is_mid_head:
             return clock.now + limits.header_seconds
@@ -332,10 +362,12 @@ class ClientConnection(asyncio.Protocol):
             return
         self._is_beginning = True
         was_mid_head = self._deadline != inf and self.reader.is_mid_head
-        while self._may_begin():
-            was_mid_head = False
-            self._begin(self.reader.arrived.popleft())
-        self._is_beginning = False
+        try:
+            while self._may_begin():
+                was_mid_head = False
+                self._begin(self.reader.arrived.popleft())
+        finally:
+            self._is_beginning = False
         if self._exchange is None and not self._is_ending and not self._is_write_blocked:
             if self._bad_request is not None:
                 self._reject(self._bad_request)
@@ -361,6 +393,8 @@ class ClientConnection(asyncio.Protocol):
         service = self._service
         exchange = Exchange(request, id=service.next_id(), started_at=monotonic())
         self._exchange = exchange
+        # A step may change the method; what the client may be sent depends on the one it used.
+        self._method = request.method
         self._deadline = self._read_deadline()
         service.handler.begin(exchange, self)
 
@@ -380,13 +414,17 @@ class ClientConnection(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        wants = not self._is_body_paused and not self.reader.arrived
+        wants = self._wants_to_read()
         if wants != self._is_reading:
             self._is_reading = wants
             if wants:
                 transport.resume_reading()
             else:
                 transport.pause_reading()
+
+    def _wants_to_read(self) -> bool:
+        reader = self.reader
+        return not self._is_body_paused and not reader.arrived and not reader.held_back
 
     # -- answers out -------------------------------------------------------------------------
 
@@ -410,32 +448,40 @@ class ClientConnection(asyncio.Protocol):
         extra = b""
         if exchange.client_headers is not None:
             extra = b"".join([b"%b: %b\r\n" % item for item in exchange.client_headers])
-        if has_no_body(request.method, response.status):
-            framing = _bodyless_framing(request.method, response)
-            stream = None
-        elif isinstance(body, bytes):
-            stream = None
-            framing = b"Content-Length: %d\r\n" % len(body)
-        else:
+        stream = None
+        if has_no_body(self._method, response.status):
+            framing, body = bodyless_framing(self._method, response), b""
+        elif isinstance(body, BodyStream):
             stream = body
             framing = self._stream_framing(body, request.http_version)
+        elif response.trailers and request.http_version == "1.1":
+            framing = b"Transfer-Encoding: chunked\r\n"
+            body = whole_chunked(body, response.trailers)
+        else:
+            framing = b"Content-Length: %d\r\n" % len(body)
         framing += self._connection_line(response.status, request)
         head = response_head(response, framing, extra, self._service.clock.date_line)
-        if stream is None:
-            if has_no_body(request.method, response.status):
-                _drop(response)
-            elif isinstance(body, bytes):
-                head += body
-            transport.write(head)
-            exchange.bytes_sent = len(head)
-            if response.status != 101:
-                self._end_exchange(exchange)
+        if stream is not None:
+            self._stream_answer(head, stream)
             return
+        assert isinstance(body, bytes)
+        transport.write(head + body)
+        exchange.bytes_sent = len(head) + len(body)
+        if response.status != 101:
+            if self.on_gone is not None:  # a body was on its way that this answer must not have
+                self.on_gone()
+            self._end_exchange(exchange)
+
+    def _stream_answer(self, head: bytes, stream: BodyStream) -> None:
+        """Send the head with whatever of the body is there, and what follows as it comes."""
         self._out = stream
         self._head = head
         stream.attach(self)
-        if self._head:
-            self._send(b"")
+        if self._out is not stream:
+            return  # it has ended already
+        self._send(b"")
+        if self._is_write_blocked:
+            stream.pause()
 
     def _stream_framing(self, body: BodyStream, http_version: str) -> bytes:
         self._is_chunked = False
@@ -486,6 +532,10 @@ class ClientConnection(asyncio.Protocol):
             exchange.refusal = error
             log.warning("answer cut short", request_id=exchange.id, reason=str(error))
             self._send(b"")
+            is_framed = self._is_chunked or (self._out is not None and self._out.length is not None)
+            if not is_framed and self._transport is not None:
+                # Here the end of the connection ends the body: only a reset says that it is cut.
+                self._transport.abort()
             self._end_exchange(exchange)
 
     def _end_exchange(self, exchange: Exchange) -> None:
@@ -520,12 +570,15 @@ class ClientConnection(asyncio.Protocol):
         """Close; if the client is still sending, read a little of it first, or it sees a reset."""
         transport = self._transport
         assert transport is not None
+        self._expect_to_send()
         if not self.reader.is_mid_message and self._bad_request is None:
             transport.close()
             return
         self._linger_left = LINGER_BYTES
-        self._deadline = self._service.clock.now + LINGER_SECONDS
+        if not self._is_write_blocked:
+            self._deadline = self._service.clock.now + LINGER_SECONDS
         self._is_body_paused = False
+        self.reader.arrived.clear()
         self._update_reading()
         if transport.can_write_eof():
             transport.write_eof()
@@ -539,34 +592,3 @@ class ClientConnection(asyncio.Protocol):
 
 def _asks_to_close(response: Response) -> bool:
     return has_token(response.headers.items, b"Connection", b"close")
-
-
-def _bodyless_framing(method: str, response: Response) -> bytes:
-    """HEAD answers repeat the length that a GET would have (RFC 9110, 9.3.2)."""
-    if method != "HEAD" or response.status in (204, 304) or response.status < 200:
-        return b""
-    length = response.headers.get(b"Content-Length")
-    if length is not None and length.isdigit():
-        return b"Content-Length: %b\r\n" % length
-    if isinstance(response.body, bytes) and response.body:
-        return b"Content-Length: %d\r\n" % len(response.body)
-    return b""
-
-
-def _drop(response: Response) -> None:
-    """Nobody wants this body: let it run dry, its source ends or breaks it."""
-    if isinstance(response.body, BodyStream):
-        response.body.attach(_Discard())
-
-
-class _Discard:
-    __slots__ = ()
-
-    def take_body(self, chunk: bytes) -> None:
-        pass
-
-    def end_body(self, trailers: list[tuple[bytes, bytes]]) -> None:
-        pass
-
-    def break_body(self, error: Exception) -> None:
-        pass

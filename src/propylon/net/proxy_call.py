@@ -134,12 +134,15 @@ class ProxyCall:
     async def _connect(self) -> None:
         try:
             connection = await self._pool.connect(self._response_seconds)
-        except (OSError, UpstreamTimeout) as error:
+        except (OSError, UpstreamTimeout, ValueError) as error:  # ValueError: not a host name
             self._task = None
             self._refuse(error)
             return
         self._task = None
-        self._send(connection)
+        if connection.is_usable:
+            self._send(connection)
+        else:
+            self._refuse(UpstreamClosed("the upstream closed a new connection", is_stale=False))
 
     def _send(self, connection: UpstreamConnection) -> None:
         self._connection = connection

@@ -15,7 +15,7 @@ from propylon.errors import PropylonError
 from propylon.http.body import BodyBroken, BodyStream
 from propylon.http.message import Response
 from propylon.http.response_reader import BadResponse, ResponseReader
-from propylon.http.writer import chunk_head, last_chunk
+from propylon.http.writer import chunk_head, last_chunk, whole_chunked
 from propylon.net.clock import Clock
 from propylon.net.tunnel import Tunnel
 
@@ -67,10 +67,12 @@ class UpstreamConnection(asyncio.Protocol):
         "_is_chunked",
         "_is_paused",
         "_is_sent",
+        "_is_write_blocked",
         "_owner",
         "_response_seconds",
         "_silence_seconds",
         "_tunnel",
+        "_unsent_bytes",
     )
 
     def __init__(
@@ -92,6 +94,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._tunnel: Tunnel | None = None
         self._deadline = inf
         self._is_paused = False
+        self._is_write_blocked = False
+        self._unsent_bytes = 0
 
     def __repr__(self) -> str:
         state = "busy" if self._call or self._body else "idle"
@@ -127,8 +131,9 @@ class UpstreamConnection(asyncio.Protocol):
             self._is_sent = True
             self._deadline = self._clock.now + response_seconds
             if trailers:
-                body = b"%b%b\r\n%b" % (chunk_head(len(body)), body, last_chunk(trailers))
+                body = whole_chunked(body, trailers)
             transport.write(head + body if body else head)
+            self._unsent_bytes = transport.get_write_buffer_size()
             return
         self._is_sent = False
         self._is_chunked = body.length is None
@@ -136,6 +141,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._deadline = inf  # the client's own limits hold until the body is sent
         transport.write(head)
         body.attach(self)
+        if self._is_write_blocked and self._body is not None:
+            body.pause()
 
     def cancel(self, call: UpstreamCall) -> None:
         """The caller is gone: cut its exchange short; one that is over is left alone."""
@@ -153,12 +160,17 @@ class UpstreamConnection(asyncio.Protocol):
     def join(self, tunnel: Tunnel) -> None:
         """From now on bytes belong to another protocol."""
         self._tunnel = tunnel
-        self._deadline = inf
+        self._deadline = self._clock.now + self._silence_seconds
 
     @property
     def rest(self) -> bytes:
         """Bytes that came behind the head of a 101."""
         return self._reader.rest
+
+    @property
+    def has_switched(self) -> bool:
+        """Tell whether the answer was a 101, behind which nothing is HTTP any more."""
+        return self._reader.switched
 
     # -- asyncio.Protocol --------------------------------------------------------------------
 
@@ -180,10 +192,8 @@ class UpstreamConnection(asyncio.Protocol):
         except BadResponse as error:
             self._break(error)
             return
-        if not self._is_paused:
-            self._deadline = self._clock.now + (
-                self._silence_seconds if self._has_answered else self._response_seconds
-            )
+        if self._has_answered and not self._is_paused:
+            self._deadline = self._clock.now + self._silence_seconds
         if reader.interim:
             self._pass_interim()
         if reader.response is not None and not self._has_answered:
@@ -212,13 +222,18 @@ class UpstreamConnection(asyncio.Protocol):
             call.call_failed(UpstreamClosed(reason, is_stale=is_stale))
 
     def pause_writing(self) -> None:
+        self._is_write_blocked = True
+        if self.transport is not None:
+            self._unsent_bytes = self.transport.get_write_buffer_size()
         if self._tunnel is not None:
+            self._deadline = self._clock.now + self._silence_seconds
             self._tunnel.upstream_is_full(True)
         elif self._body is not None:
             self._deadline = self._clock.now + self._response_seconds
             self._body.pause()
 
     def resume_writing(self) -> None:
+        self._is_write_blocked = False
         if self._tunnel is not None:
             self._tunnel.upstream_is_full(False)
         elif self._body is not None:
@@ -278,10 +293,30 @@ class UpstreamConnection(asyncio.Protocol):
         if now < self._deadline:
             return
         self._deadline = inf
-        if self._call is None and not self._is_answering:
+        if self._is_taking():
+            self._deadline = now + self._response_seconds
+        elif self._tunnel is not None:
+            self._check_tunnel(now)
+        elif self._call is None and not self._is_answering:
             self._close()
-            return
-        self._break(UpstreamTimeout("the upstream was silent for too long"))
+        else:
+            self._break(UpstreamTimeout("the upstream was silent for too long"))
+
+    def _is_taking(self) -> bool:
+        """Tell whether the upstream has taken some of what waited to be sent, if not all of it."""
+        if self.transport is None:
+            return False
+        before, self._unsent_bytes = self._unsent_bytes, self.transport.get_write_buffer_size()
+        return 0 < self._unsent_bytes < before
+
+    def _check_tunnel(self, now: float) -> None:
+        """A tunnel may be silent for ever; an end that takes nothing may not."""
+        transport = self.transport
+        assert transport is not None
+        if self._is_write_blocked or transport.is_closing():
+            transport.abort()
+        else:
+            self._deadline = now + self._silence_seconds
 
     # -- the exchange ----------------------------------------------------------------------------
 
@@ -310,8 +345,11 @@ class UpstreamConnection(asyncio.Protocol):
     def _finish(self) -> None:
         """The answer is complete: keep the connection if both sides ended cleanly."""
         self._deadline = inf
+        if self._is_paused:  # by a client whose answer has ended: the next one must be read
+            self.resume_body()
+            self._deadline = inf
         if not self._is_sent:
-            if self._has_answered and self._body is not None and self.is_usable:
+            if self._has_answered and self._body is not None:
                 self._close()  # answered before it took the whole request (RFC 9112, 9.5)
             return
         self._owner = None
@@ -332,5 +370,10 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _close(self) -> None:
         self._give_back(self, False)
-        if self.transport is not None:
+        self._body = None
+        if self.transport is None:
+            return
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()  # a close would wait until the upstream takes the rest
+        else:
             self.transport.close()
