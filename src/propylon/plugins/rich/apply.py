@@ -147,8 +147,13 @@ def _replace_url(exchange: Exchange, text: str) -> None:
     scheme = _SCHEME.match(url)
     if scheme is None and not url.startswith("/"):
         raise PluginError(f"request.url: {text!r} is neither absolute nor starts with '/'")
+    if scheme is not None and scheme[1].lower() == "tyk":
+        # Going on with the URL as it was would send the request where nobody meant it to go.
+        raise PluginError(
+            f"request.url: internal redirect {text!r} is not available in this version"
+        )
     is_rewritten = exchange.rewritten_url is not None
-    if scheme is not None and (is_rewritten or scheme[1].lower() == "tyk"):
+    if scheme is not None and is_rewritten:
         exchange.rewritten_url = url
         return
     if scheme is not None:
