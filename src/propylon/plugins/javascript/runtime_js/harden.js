@@ -3,17 +3,18 @@
 // one is stopped and its call is repeated in a runtime of its own, where everything is allowed.
 globalThis.$harden = function (env) {
   "use strict";
-  const { G, escape, hostFunctions, anyCase } = env;
+  const { G, escape, gatewayGlobals, anyCase } = env;
   const {
-    ownKeys, getPrototypeOf, getOwnPropertyDescriptor, defineProperty, deleteProperty,
+    ownKeys, getPrototypeOf, setPrototypeOf, getOwnPropertyDescriptor, defineProperty,
+    deleteProperty,
   } = Reflect;
-  const { freeze } = Object;
+  const { create, freeze } = Object;
   const objectPrototype = Object.prototype;
 
   function trapdoor(holder, name, what) {
     const fall = function () { return escape("fresh", what); };
     defineProperty(holder, name, {
-      get: fall, set: fall, enumerable: false, configurable: false,
+      get: fall, set: fall, enumerable: false, configurable: holder === G,
     });
   }
 
@@ -128,7 +129,7 @@ globalThis.$harden = function (env) {
     visit(found.get);
     visit(found.set);
   }
-  for (const name in hostFunctions) visit(hostFunctions[name]);
+  for (const name in gatewayGlobals) visit(gatewayGlobals[name]);
   visit(anyCase);
   while (queue.length) {
     const home = queue.pop();
@@ -137,16 +138,38 @@ globalThis.$harden = function (env) {
   }
   for (const home of seen) freeze(home);
 
-  // Global bindings: the language's cannot be replaced, the gateway's may be for one request.
-  const mayChange = new Set(["TykJS", "console", "_", ...ownKeys(hostFunctions)]);
+  // The globals move to the prototype of the global object and are frozen there. What a request
+  // adds or overwrites is then its own property of the global object, and can be taken off again.
+  const globals = create(getPrototypeOf(G));
   for (const name of ownKeys(G)) {
     const found = getOwnPropertyDescriptor(G, name);
-    if (!found.configurable) continue;
-    if ("value" in found) {
-      defineProperty(G, name, { writable: mayChange.has(name), configurable: false });
-    } else {
-      defineProperty(G, name, { configurable: false });
+    if (!found.configurable || name === "globalThis") {
+      if ("value" in found) defineProperty(G, name, { writable: false, configurable: false });
+      continue;
     }
+    if (name in gatewayGlobals) {
+      defineProperty(globals, name, overwritable(name));
+    } else {
+      if ("value" in found) found.writable = false;
+      defineProperty(globals, name, found);
+    }
+    deleteProperty(G, name);
+  }
+  setPrototypeOf(G, freeze(globals));
+
+  function overwritable(name) {
+    const accessor = {
+      get() { return gatewayGlobals[name]; },
+      set(value) {
+        if (this !== G && this !== undefined) return escape("fresh", "a global: " + name);
+        defineProperty(G, name, { value, writable: true, enumerable: true, configurable: true });
+      },
+      enumerable: false,
+      configurable: false,
+    };
+    freeze(accessor.get);
+    freeze(accessor.set);
+    return accessor;
   }
 };
 0;

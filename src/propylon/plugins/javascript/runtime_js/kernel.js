@@ -8,7 +8,7 @@
   const {
     apply, ownKeys, getPrototypeOf, deleteProperty, defineProperty, isExtensible, set,
   } = Reflect;
-  const { freeze, create } = Object;
+  const { freeze, create, keys } = Object;
   const NativeError = Error;
   const NativeProxy = Proxy;
   const toText = String;
@@ -335,31 +335,30 @@
     return bodyMark(request, given.Body) + stringify(trim(result, request, given));
   }
 
-  function isEmpty(holder) {
-    if (typeof holder !== "object") return false;
-    for (const _ in holder) return false;
-    return true;
-  }
-
   // Leave out what the hook did not touch: the gateway knows it, and text costs time both ways.
+  // A hook that returned the request it was given, with nothing new in it, is told in a few words.
   function trim(result, request, given) {
-    if (request.URL === undefined) set(request, "URL", "");
-    else if (request.URL === given.URL) set(request, "URL", undefined);
-    if (request.Method === given.Method) set(request, "Method", undefined);
-    if (request.RequestURI === given.RequestURI) set(request, "RequestURI", undefined);
-    if (request.Scheme === given.Scheme) set(request, "Scheme", undefined);
-    if (request !== given.request) return result;
-    if (request.Params === given.Params) set(request, "Params", undefined);
-    if (request.IgnoreBody === false) set(request, "IgnoreBody", undefined);
-    if (isEmpty(request.DeleteHeaders)) set(request, "DeleteHeaders", undefined);
-    if (isEmpty(request.DeleteParams)) set(request, "DeleteParams", undefined);
-    if (isEmpty(request.SetHeaders)) set(request, "SetHeaders", undefined);
-    if (isEmpty(request.AddParams)) set(request, "AddParams", undefined);
-    if (isEmpty(request.ExtendedParams)) set(request, "ExtendedParams", undefined);
-    const overrides = request.ReturnOverrides;
-    if (overrides === given.overrides && overrides.ResponseCode === 0) {
-      set(request, "ReturnOverrides", undefined);
+    if (request === given.request && keys(request).length === given.count) {
+      const overrides = request.ReturnOverrides;
+      const isUntouched = overrides === given.overrides && overrides.ResponseCode === 0;
+      const changes = {
+        SetHeaders: request.SetHeaders,
+        DeleteHeaders: request.DeleteHeaders,
+        AddParams: request.AddParams,
+        ExtendedParams: request.ExtendedParams,
+        DeleteParams: request.DeleteParams,
+        Body: request.Body,
+        ReturnOverrides: isUntouched ? undefined : overrides,
+      };
+      if (request.URL !== given.URL) changes.URL = request.URL === undefined ? "" : request.URL;
+      if (request.IgnoreBody !== false) changes.IgnoreBody = request.IgnoreBody;
+      if (request.Method !== given.Method) changes.Method = request.Method;
+      if (request.RequestURI !== given.RequestURI) changes.RequestURI = request.RequestURI;
+      if (request.Scheme !== given.Scheme) changes.Scheme = request.Scheme;
+      result.Request = changes;
+      return result;
     }
+    if (request.URL === undefined) set(request, "URL", "");
     return result;
   }
 
@@ -382,7 +381,7 @@
     const before = {
       request, URL: request.URL, Body: request.Body, Params: request.Params,
       Method: request.Method, RequestURI: request.RequestURI, Scheme: request.Scheme,
-      overrides: request.ReturnOverrides,
+      overrides: request.ReturnOverrides, count: keys(request).length,
     };
     const result = hook.ProcessRequest(request, session, config);
     if (result && typeof result.then === "function") {
@@ -447,19 +446,16 @@
 
   // --- isolation ------------------------------------------------------------------------------
 
-  const restored = []; // [name, value] of the globals that a plugin may overwrite
+  const gatewayGlobals = create(null); // by name: what a plugin may overwrite for its request
   let baseCount = 0;
   let baseNames = null;
   let basePrototype = null;
 
   // Bring the global object back to what it was after loading. False: throw this runtime away.
+  // Hardening has moved all globals to its prototype, so what it owns is what a request left.
   function clean() {
     let isClean = true;
-    if (ownsTykJS) restored[0][1] = makeTykJS();
-    for (let i = 0; i < restored.length; i++) {
-      const entry = restored[i];
-      if (G[entry[0]] !== entry[1] && !set(G, entry[0], entry[1])) isClean = false;
-    }
+    if (ownsTykJS) gatewayGlobals.TykJS = makeTykJS();
     const names = ownKeys(G);
     if (names.length !== baseCount) {
       for (let i = 0; i < names.length; i++) {
@@ -484,10 +480,10 @@
   };
 
   function expose(name, value) {
+    gatewayGlobals[name] = value;
     defineProperty(G, name, { value, writable: true, enumerable: false, configurable: true });
   }
 
-  G.console = consoleMembers;
   for (const name in hostFunctions) expose(name, hostFunctions[name]);
   expose("TykJS", makeTykJS());
   expose("console", consoleMembers);
@@ -511,16 +507,16 @@
     });
     if (!harden) return;
     isHardened = true;
-    harden({ G, escape, makeTykJS, ownsTykJS, hostFunctions, anyCase });
-    if (ownsTykJS) G.TykJS = makeTykJS();
+    if (hasOwn.call(G, "_")) gatewayGlobals._ = G._;
+    const ownTykJS = gatewayGlobals.TykJS;
+    if (ownsTykJS) gatewayGlobals.TykJS = undefined; // each request gets one that it may change
+    harden({ G, escape, gatewayGlobals, anyCase });
+    if (ownsTykJS) gatewayGlobals.TykJS = ownTykJS;
     basePrototype = getPrototypeOf(G);
     baseNames = create(null);
     const names = ownKeys(G);
     baseCount = names.length;
     for (const name of names) baseNames[name] = true;
-    restored.push(["TykJS", G.TykJS], ["console", G.console]);
-    if (hasOwn.call(G, "_")) restored.push(["_", G._]);
-    for (const name in hostFunctions) restored.push([name, hostFunctions[name]]);
     freeze(entry.prototype);
   };
   G.$take = take;
