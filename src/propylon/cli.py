@@ -107,7 +107,7 @@ def lint(
     ctx: click.Context, options: StartOptions, conf: str | None, port: int | None, debug: bool
 ) -> None:
     """Check the configuration and every API definition; change nothing."""
-    from propylon.config.lint import lint as find_issues
+    from propylon.lint import lint as find_issues
 
     path = options.overridden_by(StartOptions(conf, port, debug)).conf
     issues = find_issues(path, os.environ)

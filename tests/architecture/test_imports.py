@@ -25,7 +25,7 @@ LAYERS = (
     ("chain",),
     ("net",),
     ("gateway",),
-    ("server", "build"),
+    ("server", "build", "lint"),
     ("processes",),
     ("cli",),
 )

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from propylon.config.lint import lint
+from propylon.lint import lint
 
 
 def write(tmp_path: Path, conf: dict[str, Any], **apis: Any) -> str:
