@@ -43,13 +43,14 @@ server {{ listen 127.0.0.1:{port} backlog=1024;
     proxy_method GET; proxy_pass_request_body off; proxy_set_header Content-Length ""; }}
 }}
 """
-# Requests and answers are streamed, as the gateway does.
+# Buffers that hold what is sent, so that nginx neither writes files nor copies in small pieces.
 _PROXY = """
 upstream up {{ server 127.0.0.1:{upstream}; keepalive 64; keepalive_requests 100000000; }}
 server {{ listen 127.0.0.1:{port} backlog=1024;
   location / {{ proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection "";
     proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-    proxy_request_buffering off; proxy_buffering off; }}
+    client_body_buffer_size 2m; proxy_buffer_size 16k; proxy_buffers 16 64k;
+    proxy_busy_buffers_size 128k; proxy_max_temp_file_size 0; }}
 }}
 """
 
