@@ -26,6 +26,7 @@ from propylon.http.writer import (
     whole_chunked,
 )
 from propylon.net.clock import Clock
+from propylon.net.reset import reset
 from propylon.net.tunnel import Tunnel
 from propylon.observe.logs import get_logger
 from propylon.pipeline.exchange import Exchange
@@ -534,8 +535,7 @@ class ClientConnection(asyncio.Protocol):
             self._send(b"")
             is_framed = self._is_chunked or (self._out is not None and self._out.length is not None)
             if not is_framed and self._transport is not None:
-                # Here the end of the connection ends the body: only a reset says that it is cut.
-                self._transport.abort()
+                reset(self._transport)
             self._end_exchange(exchange)
 
     def _end_exchange(self, exchange: Exchange) -> None:
