@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a row is a line
 """How every unclear request is decided: one row per case, with the paragraph that decides it.
 
 `docs/reference/http.md` prints this table. A row expects either the status of the refusal, or the
