@@ -94,12 +94,14 @@ class Headers:
 
     def set(self, name: bytes, value: bytes) -> None:
         """Replace every line of `name` by one, at the place of the first."""
+        if name not in self:
+            self.items.append((name, value))
+            return
         for index, (each, _) in enumerate(self.items):
             if each == name:
                 rest = [item for item in self.items[index + 1 :] if item[0] != name]
                 self.items[index:] = [(name, value), *rest]
                 return
-        self.items.append((name, value))
 
     def remove_spelling(self, name: bytes) -> None:
         """Remove every line whose name equals `name` in any case.

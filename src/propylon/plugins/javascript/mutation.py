@@ -25,12 +25,30 @@ _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 
 def header_field(name: str, value: str, *, keeps_spelling: bool) -> tuple[bytes, bytes]:
     """Check one header given by a script; raises `PluginError` for what cannot be sent."""
-    field, content = to_bytes(name), to_bytes(value)
-    if not is_token(field):
-        raise PluginError(f"header name {name!r} is not allowed")
+    known = _known_names.get(name)
+    if known is None:
+        known = _learn_name(name)
+    content = to_bytes(value)
     if not is_field_value(content):
         raise PluginError(f"the value of header {name!r} contains a line break or NUL")
-    return (field if keeps_spelling else canonical(field)), content
+    return (known[0] if keeps_spelling else known[1]), content
+
+
+# Scripts set the same few names in every request. The bound keeps one that makes names up from
+# growing the table.
+_MAX_KNOWN_NAMES = 1024
+_known_names: dict[str, tuple[bytes, bytes]] = {}
+
+
+def _learn_name(name: str) -> tuple[bytes, bytes]:
+    """Return a header name as spelled and in canonical form."""
+    field = to_bytes(name)
+    if not is_token(field):
+        raise PluginError(f"header name {name!r} is not allowed")
+    known = (field, canonical(field))
+    if len(_known_names) < _MAX_KNOWN_NAMES:
+        _known_names[name] = known
+    return known
 
 
 def edit_headers(headers: Headers, returned: Returned, *, keeps_spelling: bool) -> None:
@@ -41,12 +59,11 @@ def edit_headers(headers: Headers, returned: Returned, *, keeps_spelling: bool) 
             headers.remove_spelling(field)
     for name, value in returned.set_headers.items():
         field, content = header_field(name, value, keeps_spelling=keeps_spelling)
-        if canonical(field) in _NOT_FOR_HOOKS:
-            continue
-        if keeps_spelling:
+        if not keeps_spelling:
+            if field not in _NOT_FOR_HOOKS:
+                headers.set(field, content)
+        elif canonical(field) not in _NOT_FOR_HOOKS:
             headers.set_spelling(field, content)
-        else:
-            headers.set(field, content)
 
 
 def edit_request(
