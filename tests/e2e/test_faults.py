@@ -1,4 +1,4 @@
-"""Upstreams and clients that misbehave: each gets an answer or an end, and nothing is left behind."""
+"""Upstreams and clients that misbehave: each gets an answer or an end, and nothing is left."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def nothing_is_left(gateway: GatewayProcess) -> Iterator[None]:
 
 
 def wait_until(is_true: Callable[[], bool], message: str) -> None:
-    """The gateway closes on its own clock, which ticks four times a second: look again and again."""
+    """Look again and again: the gateway closes on its own clock, and no event says so outside."""
     deadline = time.monotonic() + SETTLE_SECONDS
     while not is_true():
         assert time.monotonic() < deadline, message
