@@ -88,6 +88,10 @@ class Site:
         self._apis[api_id] = members
         return api_id
 
+    @property
+    def api_ids(self) -> list[str]:
+        return list(self._apis)
+
     def file(self, path: str, text: str) -> str:
         """Put a file into the gateway's working directory; return its path there."""
         self._files[path] = text
