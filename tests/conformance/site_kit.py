@@ -154,6 +154,8 @@ class Site:
         assert self.upstream is not None
         members = dict(self._apis[api_id])
         proxy = {"target_url": f"{self.upstream.url}/{api_id}", **members.pop("proxy", {})}
+        targets = proxy.get("target_list", [])
+        proxy["target_list"] = [each.format(upstream=self.upstream.url) for each in targets]
         return keyless("", api_id=api_id, listen_path=f"/{api_id}/", proxy=proxy, **members)
 
     # -- requests ------------------------------------------------------------------------------
