@@ -15,6 +15,23 @@ _canonical_names: dict[bytes, bytes] = {}
 
 _TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
+ALWAYS_CANONICAL = frozenset(
+    {
+        b"connection",
+        b"content-length",
+        b"expect",
+        b"host",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+
 
 def is_token(name: bytes) -> bool:
     """Tell whether `name` is a field name that RFC 9110, 5.1 allows."""
@@ -112,6 +129,12 @@ class Headers:
         self.items = [item for item in self.items if item[0].lower() != lower]
 
     def set_spelling(self, name: bytes, value: bytes) -> None:
-        """Replace every spelling of `name` by this one, kept byte for byte."""
+        """Replace every spelling of `name` by this one, kept byte for byte.
+
+        Fields that frame a message or belong to one connection get their canonical name: the
+        writers replace them by that name, and a second spelling would contradict what they write.
+        """
         self.remove_spelling(name)
+        if name.lower() in ALWAYS_CANONICAL:
+            name = canonical(name)
         self.items.append((name, value))
