@@ -361,6 +361,9 @@ class ClientConnection(asyncio.Protocol):
         """Begin waiting requests until one of them has to wait."""
         if self._is_beginning:
             return
+        if not self.reader.arrived and self._bad_request is None and self._is_quiet():
+            self._deadline = self._service.clock.now + self._service.limits.idle_seconds
+            return
         self._is_beginning = True
         was_mid_head = self._deadline != inf and self.reader.is_mid_head
         try:
@@ -377,6 +380,16 @@ class ClientConnection(asyncio.Protocol):
             if not was_mid_head or self._deadline > self._read_deadline():
                 self._deadline = self._read_deadline()
         self._update_reading()
+
+    def _is_quiet(self) -> bool:
+        """Tell whether nothing has begun on this connection: the usual state after an answer."""
+        return (
+            not self.reader.is_mid_message
+            and self._exchange is None
+            and self._is_reading
+            and not self._is_write_blocked
+            and not self._is_ending
+        )
 
     @property
     def _is_ending(self) -> bool:
