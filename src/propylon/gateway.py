@@ -154,9 +154,13 @@ class Gateway:
         try:
             while index < len(steps):
                 step = steps[index]
-                if step.needs_body and isinstance(exchange.request.body, BodyStream):
-                    client.spawn(self._collect_request(exchange, api, client, steps, index))
-                    return
+                if step.needs_body:
+                    body = exchange.request.body
+                    if isinstance(body, BodyStream):
+                        client.spawn(self._collect_request(exchange, api, client, steps, index))
+                        return
+                    if api.max_body_bytes and len(body) > api.max_body_bytes:
+                        raise BodyTooLarge(api.max_body_bytes)
                 result = step(exchange)
                 index += 1
                 if result is None:
@@ -261,9 +265,15 @@ class Gateway:
                 step = steps[index]
                 response = exchange.response
                 assert response is not None
-                if step.needs_body and isinstance(response.body, BodyStream):
-                    client.spawn(self._collect_response(exchange, api, client, connection, index))
-                    return
+                if step.needs_body:
+                    body = response.body
+                    if isinstance(body, BodyStream):
+                        client.spawn(
+                            self._collect_response(exchange, api, client, connection, index)
+                        )
+                        return
+                    if api.max_body_bytes and len(body) > api.max_body_bytes:
+                        raise _response_too_large(api.max_body_bytes)
                 waiting = step(exchange)
                 index += 1
                 if waiting is not None:
@@ -304,9 +314,8 @@ class Gateway:
         assert isinstance(response.body, BodyStream)
         try:
             response.body = await response.body.read(api.max_body_bytes)
-        except BodyTooLarge as error:
-            refusal = Refusal(500, "Response body too large", reason=error.reason)
-            self._fail(exchange, api, client, refusal)
+        except BodyTooLarge:
+            self._fail(exchange, api, client, _response_too_large(api.max_body_bytes))
             return
         except BodyBroken as error:
             refusal = Refusal(500, "There was a problem proxying the request", reason=str(error))
@@ -356,6 +365,10 @@ class Gateway:
             return
         pages = self.snapshot.error_pages if api is None else api.error_pages
         client.answer(exchange, pages.render(error, exchange.request))
+
+
+def _response_too_large(max_bytes: int) -> Refusal:
+    return Refusal(500, "Response body too large", reason=f"over {max_bytes} bytes")
 
 
 def _limit_body(request: Request, limit: int) -> Response | None:

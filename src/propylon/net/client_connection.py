@@ -13,18 +13,11 @@ from math import inf
 from time import monotonic
 from typing import Any, Protocol, cast
 
+from propylon.http.answer import frame_answer
 from propylon.http.body import BodyBroken, BodyStream
 from propylon.http.message import Request, Response
 from propylon.http.request_reader import BadRequest, HeadLimits, RequestReader
-from propylon.http.writer import (
-    bodyless_framing,
-    chunk_head,
-    has_no_body,
-    has_token,
-    last_chunk,
-    response_head,
-    whole_chunked,
-)
+from propylon.http.writer import chunk_head, last_chunk, response_head
 from propylon.net.clock import Clock
 from propylon.net.reset import reset
 from propylon.net.tunnel import Tunnel
@@ -451,36 +444,26 @@ class ClientConnection(asyncio.Protocol):
             and not service.is_draining
             and not service.limits.closes_connections
             and not (isinstance(body, BodyStream) and not body.is_finished)
-            and not (exchange.response is not None and _asks_to_close(exchange.response))
         )
 
     def _write_answer(self, exchange: Exchange, response: Response) -> None:
         transport = self._transport
         assert transport is not None
-        request = exchange.request
-        body = response.body
+        framing = frame_answer(response, exchange.request, self._method, self._keeps_alive)
+        self._keeps_alive = framing.keeps_alive
         extra = b""
         if exchange.client_headers is not None:
+            _drop_replaced(response, exchange.client_headers)
             extra = b"".join([b"%b: %b\r\n" % item for item in exchange.client_headers])
-        stream = None
-        if has_no_body(self._method, response.status):
-            framing, body = bodyless_framing(self._method, response), b""
-        elif isinstance(body, BodyStream):
-            stream = body
-            framing = self._stream_framing(body, request.http_version)
-        elif response.trailers and request.http_version == "1.1":
-            framing = b"Transfer-Encoding: chunked\r\n"
-            body = whole_chunked(body, response.trailers)
-        else:
-            framing = b"Content-Length: %d\r\n" % len(body)
-        framing += self._connection_line(response.status, request)
-        head = response_head(response, framing, extra, self._service.clock.date_line)
-        if stream is not None:
-            self._stream_answer(head, stream)
+        head = response_head(response, framing.lines, extra, self._service.clock.date_line)
+        body = framing.body
+        if isinstance(body, BodyStream):
+            self._is_chunked = framing.is_chunked
+            self._stream_answer(head, body)
             return
-        assert isinstance(body, bytes)
-        transport.write(head + body)
-        exchange.bytes_sent = len(head) + len(body)
+        data = head + body
+        transport.write(data)
+        exchange.bytes_sent = len(data)
         if response.status != 101:
             if self.on_gone is not None:  # a body was on its way that this answer must not have
                 self.on_gone()
@@ -496,25 +479,6 @@ class ClientConnection(asyncio.Protocol):
         self._send(b"")
         if self._is_write_blocked:
             stream.pause()
-
-    def _stream_framing(self, body: BodyStream, http_version: str) -> bytes:
-        self._is_chunked = False
-        if body.length is not None:
-            return b"Content-Length: %d\r\n" % body.length
-        if http_version == "1.0":  # RFC 9112, 6.3: the end of the connection ends the body
-            self._keeps_alive = False
-            return b""
-        self._is_chunked = True
-        return b"Transfer-Encoding: chunked\r\n"
-
-    def _connection_line(self, status: int, request: Request) -> bytes:
-        if status == 101:
-            return b"Connection: Upgrade\r\nUpgrade: %b\r\n" % request.upgrade
-        if not self._keeps_alive:
-            return b"Connection: close\r\n"
-        if request.http_version == "1.0":
-            return b"Connection: keep-alive\r\n"
-        return b""
 
     def _send(self, data: bytes) -> None:
         if self._head:
@@ -603,5 +567,8 @@ class ClientConnection(asyncio.Protocol):
             self.abort()
 
 
-def _asks_to_close(response: Response) -> bool:
-    return has_token(response.headers.items, b"Connection", b"close")
+def _drop_replaced(response: Response, client_headers: list[tuple[bytes, bytes]]) -> None:
+    """Let our CORS fields replace those of the upstream: a browser refuses two of a kind."""
+    for name, _ in client_headers:
+        if name.startswith(b"Access-Control-"):
+            response.headers.remove_spelling(name)

@@ -11,6 +11,10 @@ import time
 from email.utils import formatdate
 from typing import Protocol
 
+from propylon.observe.logs import get_logger
+
+log = get_logger("http")
+
 # How late a deadline may be noticed. Documented limits are whole seconds.
 TICK_SECONDS = 0.25
 
@@ -48,4 +52,7 @@ class Clock:
         self.date_line = b"Date: " + formatdate(time.time(), usegmt=True).encode("ascii") + b"\r\n"
         self._handle = self._loop.call_later(TICK_SECONDS, self._tick)
         for watched in list(self._watched):
-            watched.check(self.now)
+            try:
+                watched.check(self.now)
+            except Exception:  # one connection's bug must not take the others' deadlines
+                log.exception("a deadline could not be enforced", watched=repr(watched))

@@ -113,6 +113,8 @@ class ProxyCall:
             connection.abort()
             self._refuse(UpstreamClosed("101 without being asked", is_stale=False))
             return
+        if response.status == 101:  # the upstream chose among what the client offered
+            exchange.request.upgrade = response.headers.get(b"Upgrade") or b""
         response.headers = Headers(drop_hop_by_hop(response.headers.items))
         response.runs_response_chain = True
         self._taker.upstream_answered(self, response, connection)
