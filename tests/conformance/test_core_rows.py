@@ -23,6 +23,8 @@ from site_kit import (
     javascript,
 )
 
+from support.upstream import Received, Upstream, Wire
+
 site = Site()
 
 
@@ -120,6 +122,18 @@ def test_row_039_round_robin_with_hooks(tmp_path: Path) -> None:
 def test_row_063_refused_upstream() -> None:
     answer = site.ask("/refused/x")
     assert is_refused(answer, 500, "There was a problem proxying the request")
+
+
+def test_row_040_override_target_of_a_version(tmp_path: Path) -> None:
+    moved = Site()
+    with Upstream() as other:
+        version = {"name": "Default", "override_target": f"{other.url}/moved"}
+        versions = {"not_versioned": True, "versions": {"Default": version}}
+        moved.scripts("target", pre=[TRAIL], version_data=versions)
+        with moved.running(tmp_path):
+            assert moved.ask("/target/x").status == 200
+            assert moved.arrived("target") == []
+        assert [each.target for each in other.heads] == ["/moved/x"]
 
 
 SLOW = extended_paths(hard_timeouts=[{"path": "/stall", "method": "GET", "timeout": 1}])
@@ -234,6 +248,32 @@ site.api("keyed-mock", use_keyless=False, version_data=MOCK)
 
 def test_row_055_classic_mock_answers_before_authentication() -> None:
     assert (site.ask("/keyed-mock/data").status, site.ask("/keyed-mock/x").status) == (200, 403)
+
+
+CORS = {"enable": True, "allowed_origins": ["https://a.test"], "exposed_headers": ["X-One"]}
+site.scripts("cors", pre=[TRAIL], CORS=CORS)
+
+
+def _upstream_cors(wire: Wire, _: Received) -> bool:
+    wire.answer(
+        200,
+        b"{}",
+        ("Access-Control-Allow-Origin", "*"),
+        ("Access-Control-Expose-Headers", "X-Two"),
+        ("Vary", "Accept"),
+    )
+    return True
+
+
+def test_row_150_cors_headers_of_the_upstream_are_not_doubled() -> None:
+    assert site.upstream is not None
+    site.upstream.route("/cors/shared", _upstream_cors)
+    answer = site.ask("/cors/shared", "Origin: https://a.test")
+    fields = [(name.lower(), value) for name, value in answer.fields]
+    origins = [value for name, value in fields if name == "access-control-allow-origin"]
+    assert origins == ["https://a.test"]
+    assert len([name for name, _ in fields if name == "access-control-expose-headers"]) == 1
+    assert "Accept" in ", ".join(value for name, value in fields if name == "vary")
 
 
 # -- reload ----------------------------------------------------------------------------------------

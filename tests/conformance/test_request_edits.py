@@ -369,6 +369,24 @@ def test_rich_sessions_come_from_the_auth_hook_and_stay() -> None:
     assert call["session"]["key_id"] == "t"
 
 
+site.api(
+    "rich-require",
+    use_keyless=False,
+    custom_plugin_auth_enabled=True,
+    config_data={"door": {"edit": {"session": {"metadata": {"token": "t"}}}}, "see": {"mirror": 1}},
+    custom_middleware={
+        "driver": "jsonrpc",
+        "auth_check": {"name": "door"},
+        "post_key_auth": [{"name": "see", "require_session": False}],
+    },
+)
+
+
+def test_rich_plugins_see_the_session_without_asking_for_it() -> None:
+    call = json.loads(site.ask("/rich-require/").body)
+    assert call["session"]["metadata"] == {"token": "t"}
+
+
 site.plugin("rich-no-token", auth={"edit": {"session": {"metadata": {"a": "b"}}}})
 site.plugin("rich-no-session", auth={"edit": {"metadata": {"token": "t"}}})
 
