@@ -572,10 +572,3 @@ def _drop_replaced(response: Response, client_headers: list[tuple[bytes, bytes]]
     for name, _ in client_headers:
         if name.startswith(b"Access-Control-"):
             response.headers.remove_spelling(name)
-
-
-def _drop_replaced(response: Response, client_headers: list[tuple[bytes, bytes]]) -> None:
-    """Let our CORS fields replace those of the upstream: a browser refuses two of a kind."""
-    for name, _ in client_headers:
-        if name.startswith(b"Access-Control-"):
-            response.headers.remove_spelling(name)
