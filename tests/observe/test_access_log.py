@@ -161,7 +161,7 @@ def test_flags_without_a_refusal(logged: Logged) -> None:
     exchange.client_gone = True
     exchange.response = None
     entry = json.loads(logged(exchange))
-    assert (entry["response_flag"], entry["status"]) == ("CDC", 0)
+    assert (entry["response_flag"], entry["status"]) == ("CDC", 499)
 
 
 def test_time_is_now(logged: Logged) -> None:

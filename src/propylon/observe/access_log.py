@@ -203,8 +203,10 @@ def _obfuscated_key(exchange: Exchange, _: float) -> str:
 
 
 def _status(exchange: Exchange, _: float) -> int:
-    """The status sent; 0 when the client left before there was one."""
-    return exchange.response.status if exchange.response is not None else 0
+    """The status sent, or what stands for a client that left before there was one."""
+    if exchange.response is not None:
+        return exchange.response.status
+    return CLIENT_CLOSED_REQUEST if exchange.client_gone else 0
 
 
 def _upstream_status(exchange: Exchange, _: float) -> Value:
@@ -260,5 +262,8 @@ def _flag(exchange: Exchange) -> tuple[str, str]:
         return "URS", "upstream_response_status"
     return _NO_FLAG
 
+
+# nginx's number, which Tyk records as well (gateway-core 3.12).
+CLIENT_CLOSED_REQUEST = 499
 
 _NO_FLAG = ("", "")
