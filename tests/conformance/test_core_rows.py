@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from site_kit import (
     ACCEPT,
     TRAIL,
@@ -23,9 +25,10 @@ from site_kit import (
     javascript,
 )
 
+from support.raw_client import RawClient
 from support.upstream import Received, Upstream, Wire
 
-site = Site()
+site = Site(access_logs={"enabled": True})
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -143,6 +146,21 @@ site.scripts("slow", pre=[TRAIL], version_data=SLOW)
 def test_row_062_endpoint_timeout() -> None:
     answer = site.ask("/slow/stall")
     assert is_refused(answer, 504, "Upstream service reached hard timeout.")
+
+
+site.scripts("left", pre=[TRAIL])
+
+
+def test_row_065_a_client_that_leaves_is_recorded_as_499() -> None:
+    assert site.gateway is not None
+    assert site.upstream is not None
+    count = len(site.upstream.heads)
+    with site.client() as client:
+        client.send(b"GET /left/stall HTTP/1.1\r\nHost: h\r\n\r\n")
+        site.upstream.wait_for_requests(count + 1)
+    site.upstream.wait_for_disconnect()
+    line = site.gateway.wait_for_log("access", api_id="left")
+    assert (line["status"], line["response_flag"]) == (499, "CDC")
 
 
 # -- bodies and hooks ------------------------------------------------------------------------------
@@ -376,6 +394,26 @@ def test_options_of_the_gateway(tmp_path: Path) -> None:
         large = options.ask("/js/x", method="POST", body=b"123456789")
         assert (large.status, large.body) == (413, b"Request Entity Too Large\n")
         assert options.ask("/jsx").status == 404
+
+
+def test_hooks_see_the_scheme_of_a_tls_listener(tmp_path: Path) -> None:
+    """JavaScript row 29 and rich plugins row 22."""
+    authority = trustme.CA()
+    issued = authority.issue_cert("localhost")
+    issued.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "pair.pem"))
+    pair = {"cert_file": str(tmp_path / "pair.pem"), "key_file": str(tmp_path / "pair.pem")}
+    secure = Site(http_server_options={"use_ssl": True, "certificates": [pair]})
+    secure.scripts("js", pre=['request.SetHeaders["X-Scheme"] = request.Scheme;'])
+    secure.plugin("rich", pre=[{"mirror": 1}])
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    with secure.running(tmp_path):
+        assert secure.gateway is not None
+        with RawClient(secure.gateway.port, tls=context) as client:
+            client.get("/js/x", "X-Forwarded-Proto: http")
+            answer = client.get("/rich/x", "X-Forwarded-Proto: http")
+        assert secure.last("js").get("X-Scheme") == "https"
+        assert json.loads(answer.body)["request"]["scheme"] == "https"
 
 
 def test_pages_are_byte_exact() -> None:
