@@ -348,3 +348,21 @@ def test_the_session_of_a_plugin_is_checked(driver: str, word: str) -> None:
     answer = site.ask(f"/{api}/")
     assert (answer.status, answer.body) == (status, error_page(message))
     assert site.arrived(api) == []
+
+
+for number, fields in enumerate(({"apply_policies": ["gold"]}, {"apply_policy_id": "gold"})):
+    accept = f'return {{Request: request, Session: {fields}, AuthValue: "k"}};'
+    site.scripts(f"js-policy-{number}", auth=accept)
+    site.plugin(
+        f"rich-policy-{number}", auth={"edit": {"session": {"metadata": {"token": "k"}, **fields}}}
+    )
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_session_with_an_unknown_policy_is_refused(number: int) -> None:
+    """No policy is known yet, and a session without its policy would be allowed everything."""
+    answer = site.ask(f"/js-policy-{number}/")
+    assert is_refused(answer, 403, "Access to this API has been disallowed")
+    assert is_refused(site.ask(f"/rich-policy-{number}/"), 403, "Forbidden")
+    for driver in ("js", "rich"):
+        assert site.arrived(f"{driver}-policy-{number}") == []

@@ -111,6 +111,12 @@ def test_row_097_access_rights(
     assert outcome(step, make_exchange(session=Session(access_rights=rights))) == expected
 
 
+@pytest.mark.parametrize("named", [{"apply_policies": ["gold"]}, {"apply_policy_id": "gold"}])
+def test_sessions_with_unknown_policies_are_refused(named: dict[str, Any]) -> None:
+    step = session_checks.build_access_rights(make_definition(**KEYED), make_config())
+    assert outcome(step, make_exchange(session=Session(**named))) == DISALLOWED
+
+
 @pytest.mark.parametrize(
     ("versions", "expected"), [(["v1"], DISALLOWED), (["v1", "v2"], None), ([], DISALLOWED)]
 )

@@ -33,6 +33,7 @@ INACTIVE = "Key is inactive, please renew"
 EXPIRED = "Key has expired, please renew"
 API_DISALLOWED = "Access to this API has been disallowed"
 RESOURCE_DISALLOWED = "Access to this resource has been disallowed"
+UNKNOWN_POLICIES = "the session names policies, and this release knows none"
 
 # Sessions name their own patterns. A gateway serves few distinct ones; the bound is for plugins
 # that write a new one for every caller.
@@ -77,7 +78,12 @@ class AccessRights:
 
     def __call__(self, exchange: Exchange) -> StepResult:
         session = exchange.session
-        if exchange.is_ignored or session is None or not session.access_rights:
+        if exchange.is_ignored or session is None:
+            return None
+        if session.apply_policies or session.apply_policy_id:
+            # A policy narrows what a session may do; none is known, so none can be applied.
+            raise Refusal(403, API_DISALLOWED, reason=UNKNOWN_POLICIES)
+        if not session.access_rights:
             return None
         access = session.access_rights.get(self._api_id)
         if access is None:
@@ -103,7 +109,12 @@ class GranularAccess:
 
     def __call__(self, exchange: Exchange) -> StepResult:
         session = exchange.session
-        if exchange.is_ignored or session is None or not session.access_rights:
+        if exchange.is_ignored or session is None:
+            return None
+        if session.apply_policies or session.apply_policy_id:
+            # A policy narrows what a session may do; none is known, so none can be applied.
+            raise Refusal(403, API_DISALLOWED, reason=UNKNOWN_POLICIES)
+        if not session.access_rights:
             return None
         access = session.access_rights.get(self._api_id)
         if access is None or not access.allowed_urls:

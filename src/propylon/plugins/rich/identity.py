@@ -78,7 +78,7 @@ def plugin_session(session: Session) -> PluginSession:
 def authenticated_session(reply: PluginReply, org_id: str) -> Session:
     """Turn the reply of an auth hook into the session of the request.
 
-    Raises `Refusal` 403 `Forbidden` when the reply names no session or no token.
+    Raises `Refusal` 403 `Forbidden` when the reply names no session, no token, or policies.
     """
     if reply.session is None:
         raise Refusal(403, "Forbidden", reason="the auth plugin returned no session")
@@ -88,6 +88,11 @@ def authenticated_session(reply: PluginReply, org_id: str) -> Session:
         raise PluginError("session.metadata.token: expected text")
     if not token:
         raise Refusal(403, "Forbidden", reason="the auth plugin's session has no metadata.token")
+    if reply.session.apply_policies or reply.session.apply_policy_id:
+        # A policy narrows what the session may do; none is known, so none can be applied.
+        raise Refusal(
+            403, "Forbidden", reason="the session names policies, and this release knows none"
+        )
     session = stored_session(reply.session)
     session.meta_data = metadata
     session.org_id = org_id
