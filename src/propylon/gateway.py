@@ -38,6 +38,9 @@ MIDDLEWARE_ERROR = "Middleware error"
 class SystemEndpoints(Protocol):
     """Paths that the gateway answers itself, before any API (gateway-core 3.2)."""
 
+    @property
+    def paths(self) -> frozenset[str]: ...
+
     def answer(self, request: Request) -> Response | None: ...
 
 
@@ -67,6 +70,7 @@ class Gateway:
         self._pools = pools
         self._loop = loop
         self._endpoints = endpoints
+        self._endpoint_paths = frozenset[str]() if endpoints is None else endpoints.paths
         self._access_log = access_log
         self._cleans_urls = cleans_urls
         self._max_request_body_bytes = max_request_body_bytes
@@ -87,12 +91,19 @@ class Gateway:
         exchange.lease = snapshot
         request = exchange.request
         try:
-            answer = self._answer_early(request)
-            if answer is not None:
-                client.answer(exchange, answer)
-                return
-            path = request.path
-            match = snapshot.router.find(request.host, decode_path(path))
+            path = request.url.partition("?")[0]
+            # All that most requests need of this is the look at their path.
+            if path in self._endpoint_paths or self._max_request_body_bytes or "%" in path or (
+                self._cleans_urls and ("//" in path or "/." in path)
+            ):
+                answer = self._answer_early(request, path)
+                if answer is not None:
+                    client.answer(exchange, answer)
+                    return
+                path = decode_path(path)
+            elif not path.isascii():
+                path = decode_path(path)
+            match = snapshot.router.find(request.host, path)
             if match is None:
                 self._answer_not_found(exchange, client)
                 return
@@ -116,7 +127,7 @@ class Gateway:
 
     # -- before the chain ------------------------------------------------------------------------
 
-    def _answer_early(self, request: Request) -> Response | None:
+    def _answer_early(self, request: Request, path: str) -> Response | None:
         limit = self._max_request_body_bytes
         if limit:
             too_large = _limit_body(request, limit)
@@ -127,7 +138,7 @@ class Gateway:
             if answer is not None:
                 return answer
         if self._cleans_urls:
-            location = clean_redirect(request.path)
+            location = clean_redirect(path)
             if location is not None:
                 query = request.query
                 target = f"{location}?{query}" if query else location

@@ -24,6 +24,8 @@ from support.gateway_process import base_config, keyless
 class NoEndpoints:
     """A gateway without system endpoints."""
 
+    paths = frozenset[str]()
+
     def answer(self, request: object) -> None:
         return None
 

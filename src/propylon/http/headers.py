@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 # Real traffic repeats a few hundred spellings. The bound keeps a client that invents names from
 # growing the table; past it, names are computed each time.
 _MAX_CACHED_NAMES = 4096
-_canonical_names: dict[bytes, bytes] = {}
+known_spellings: dict[bytes, bytes] = {}
+"""Canonical names by spelling. Readers look here first: a call per field line is saved."""
 
 _TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
@@ -45,14 +46,14 @@ def is_field_value(value: bytes) -> bool:
 
 def canonical(name: bytes) -> bytes:
     """Spell a field name as Go's `CanonicalMIMEHeaderKey` does; non-tokens stay as they are."""
-    known = _canonical_names.get(name)
+    known = known_spellings.get(name)
     if known is not None:
         return known
     if not is_token(name):
         return name
     spelled = b"-".join([part.capitalize() for part in name.split(b"-")])
-    if len(_canonical_names) < _MAX_CACHED_NAMES:
-        _canonical_names[name] = spelled
+    if len(known_spellings) < _MAX_CACHED_NAMES:
+        known_spellings[name] = spelled
     return spelled
 
 

@@ -18,7 +18,7 @@ import httptools
 
 from propylon.errors import Refusal
 from propylon.http.body import BodyBroken, BodySource, BodyStream
-from propylon.http.headers import Headers, canonical
+from propylon.http.headers import Headers, canonical, known_spellings
 from propylon.http.message import Request
 
 # A pipelining client that sends more than this without reading answers is cut off: it may repeat
@@ -171,9 +171,9 @@ class RequestReader:
         if self._head_is_done:
             if len(self._trailers) >= self._limits.max_fields:
                 raise BadRequest(431, "Request Header Fields Too Large")
-            self._trailers.append((canonical(name), value.rstrip()))
+            self._trailers.append((known_spellings.get(name) or canonical(name), value.rstrip()))
             return
-        self._headers.append((canonical(name), value.rstrip()))
+        self._headers.append((known_spellings.get(name) or canonical(name), value.rstrip()))
 
     def on_headers_complete(self) -> None:
         self._head_is_done = True

@@ -10,7 +10,7 @@ import httptools
 
 from propylon.errors import PropylonError
 from propylon.http.body import BodyBroken, BodySource, BodyStream
-from propylon.http.headers import Headers, canonical
+from propylon.http.headers import Headers, canonical, known_spellings
 from propylon.http.message import Response
 
 MAX_HEAD_BYTES = 256 * 1024
@@ -134,7 +134,7 @@ class ResponseReader:
         pairs = self._trailers if self._head_is_done else self._headers
         if len(pairs) >= MAX_FIELDS:
             raise BadResponse(f"more than {MAX_FIELDS} fields")
-        pairs.append((canonical(name), value.rstrip()))
+        pairs.append((known_spellings.get(name) or canonical(name), value.rstrip()))
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()

@@ -243,7 +243,8 @@ class ClientConnection(asyncio.Protocol):
 
     @property
     def is_gone(self) -> bool:
-        return self._transport is None or self._transport.is_closing()
+        transport = self._transport
+        return transport is None or transport.is_closing()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run what this request waits for; it is cancelled when the client leaves."""
@@ -354,47 +355,38 @@ class ClientConnection(asyncio.Protocol):
         """Begin waiting requests until one of them has to wait."""
         if self._is_beginning:
             return
-        if not self.reader.arrived and self._bad_request is None and self._is_quiet():
-            self._deadline = self._service.clock.now + self._service.limits.idle_seconds
-            return
+        reader, transport = self.reader, self._transport
+        assert transport is not None
+        was_mid_head = reader.is_mid_head and self._deadline != inf
         self._is_beginning = True
-        was_mid_head = self._deadline != inf and self.reader.is_mid_head
         try:
-            while self._may_begin():
+            while (
+                reader.arrived
+                and self._exchange is None
+                and not self._is_write_blocked  # answers that nobody reads do not pile up
+                and self._linger_left < 0
+                and not transport.is_closing()
+            ):
                 was_mid_head = False
-                self._begin(self.reader.arrived.popleft())
+                self._begin(reader.arrived.popleft())
         finally:
             self._is_beginning = False
-        if self._exchange is None and not self._is_ending and not self._is_write_blocked:
-            if self._bad_request is not None:
-                self._reject(self._bad_request)
-                return
-            # A head that trickles in keeps the deadline of its first byte.
-            if not was_mid_head or self._deadline > self._read_deadline():
-                self._deadline = self._read_deadline()
-        self._update_reading()
+        if self._exchange is None and not self._is_write_blocked:
+            self._wait_for_next(was_mid_head)
+        if reader.arrived or not self._is_reading:
+            self._update_reading()
 
-    def _is_quiet(self) -> bool:
-        """Tell whether nothing has begun on this connection: the usual state after an answer."""
-        return (
-            not self.reader.is_mid_message
-            and self._exchange is None
-            and self._is_reading
-            and not self._is_write_blocked
-            and not self._is_ending
-        )
-
-    @property
-    def _is_ending(self) -> bool:
-        return self._linger_left >= 0 or self.is_gone
-
-    def _may_begin(self) -> bool:
-        return (
-            self._exchange is None
-            and bool(self.reader.arrived)
-            and not self._is_write_blocked  # answers that nobody reads do not pile up
-            and not self._is_ending
-        )
+    def _wait_for_next(self, was_mid_head: bool) -> None:
+        """Nothing is under way: answer bytes that were no request, or wait for more."""
+        if self._linger_left >= 0 or self.is_gone:
+            return
+        if self._bad_request is not None:
+            self._reject(self._bad_request)
+            return
+        deadline = self._read_deadline()
+        # A head that trickles in keeps the deadline of its first byte.
+        if not was_mid_head or self._deadline > deadline:
+            self._deadline = deadline
 
     def _begin(self, request: Request) -> None:
         service = self._service
@@ -402,7 +394,7 @@ class ClientConnection(asyncio.Protocol):
         self._exchange = exchange
         # A step may change the method; what the client may be sent depends on the one it used.
         self._method = request.method
-        self._deadline = self._read_deadline()
+        self._deadline = inf if isinstance(request.body, bytes) else self._read_deadline()
         service.handler.begin(exchange, self)
 
     def _reject(self, error: BadRequest) -> None:

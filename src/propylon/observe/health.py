@@ -84,6 +84,10 @@ class HealthEndpoints:
             "/" + config.health_check_endpoint_name: self._hello,
         }
 
+    @property
+    def paths(self) -> frozenset[str]:
+        return frozenset(self._answers)
+
     def answer(self, request: Request) -> Response | None:
         """Answer a request for one of the two paths; None for every other path."""
         make = self._answers.get(request.path)

@@ -61,6 +61,7 @@ class ApiScripts:
         # Two loads of one API may differ in their files: the key tells processes apart.
         self._key = f"{definition.api_id}:{id(self)}"
         self._runner = ProgramRunner(program, limits.on_loop, shelf, is_guarded=True)
+        self._warned: set[tuple[str, str]] = set()
         self._log = log.bind(api_id=definition.api_id, api_name=definition.name)
 
     def validate(self) -> tuple[str, ...]:
@@ -129,7 +130,10 @@ class ApiScripts:
         self._log.error(message, hook=hook, **details)
 
     def warn(self, hook: str, message: str, **details: Any) -> None:
-        self._log.warning(message, hook=hook, **details)
+        """Say this once per load: it is about the script, and every request would repeat it."""
+        if (hook, message) not in self._warned:
+            self._warned.add((hook, message))
+            self._log.warning(message, hook=hook, **details)
 
 
 def failure_of(error: Exception, limits: Limits) -> tuple[str, str]:
