@@ -366,3 +366,24 @@ def test_a_session_with_an_unknown_policy_is_refused(number: int) -> None:
     assert is_refused(site.ask(f"/rich-policy-{number}/"), 403, "Forbidden")
     for driver in ("js", "rich"):
         assert site.arrived(f"{driver}-policy-{number}") == []
+
+
+site.scripts("js-no-id", auth="return {Request: request, Session: {}};")
+
+
+def test_a_warning_about_a_script_is_said_once() -> None:
+    assert site.gateway is not None
+    for _ in range(3):
+        assert site.ask("/js-no-id/").status == 200
+    message = "the hook returned no AuthValue: an id is derived from the session"
+    site.gateway.wait_for_log(message, api_id="js-no-id")
+    since = len(site.gateway.log)
+    site.ask("/js-no-id/")
+    site.ask("/js-throws-once/")
+    # A later line of the same log: whatever came before it has been read.
+    site.gateway.wait_for_log("Failed to run JS middleware: Error: once", since=since)
+    lines = [line for line in site.gateway.log if line.get("message") == message]
+    assert len(lines) == 1
+
+
+site.scripts("js-throws-once", pre=["throw new Error('once');"])
