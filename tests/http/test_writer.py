@@ -67,7 +67,8 @@ def write(request: Request) -> bytes:
     assert isinstance(body, bytes)
     data = whole_chunked(body, request.trailers) if request.trailers else body
     framing = request_framing(request)
-    return request_head(request.method, request.url, b"host", request.headers.items, framing) + data
+    lines = [b"%b: %b\r\n" % item for item in request.headers.items]
+    return request_head(request.method, request.url, b"host", lines, framing) + data
 
 
 def read(data: bytes, cuts: list[int]) -> list[tuple[Request, bytes, list[tuple[bytes, bytes]]]]:

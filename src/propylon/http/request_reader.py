@@ -65,6 +65,7 @@ class RequestReader:
         "arrived",
         # for the message being read
         "_chunks",
+        "_decided",
         "_head_bytes",
         "_head_is_done",
         "_headers",
@@ -173,7 +174,12 @@ class RequestReader:
                 raise BadRequest(431, "Request Header Fields Too Large")
             self._trailers.append((known_spellings.get(name) or canonical(name), value.rstrip()))
             return
-        self._headers.append((known_spellings.get(name) or canonical(name), value.rstrip()))
+        name = known_spellings.get(name) or canonical(name)
+        if name in _DECIDED:
+            self._decided.append((name, value.rstrip()))
+            if name == b"Host":
+                return
+        self._headers.append((name, value.rstrip()))
 
     def on_headers_complete(self) -> None:
         self._head_is_done = True
@@ -209,6 +215,7 @@ class RequestReader:
     def _start_message(self) -> None:
         self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
+        self._decided: list[tuple[bytes, bytes]] = []
         self._trailers: list[tuple[bytes, bytes]] = []
         self._chunks: list[bytes] = []
         self._head_bytes = 0
@@ -245,21 +252,17 @@ class RequestReader:
         if version not in _VERSIONS:
             raise BadRequest(505, f"HTTP version {version} is not supported")
         hosts: list[bytes] = []
-        items: list[tuple[bytes, bytes]] = []
-        for item in self._headers:
-            name = item[0]
+        for name, value in self._decided:
             if name == b"Host":
-                hosts.append(item[1])
-                continue
-            if name in _DECIDED:
-                self._decide(name, item[1], version)
-            items.append(item)
+                hosts.append(value)
+            else:
+                self._decide(name, value, version)
         method = parser.get_method().decode("ascii")
         url, host = self._target_and_host(method, hosts, version)
         request = Request(
             method,
             url,
-            Headers(items),
+            Headers(self._headers),
             host=host,
             scheme=self._scheme,
             peer_host=self._peer_host,
@@ -373,7 +376,7 @@ def _switchable(upgrade: bytes) -> bytes:
 
 _HTTP_PROTOCOLS = frozenset({b"http", b"h2", b"h2c", b"tls"})
 _VERSIONS = frozenset({"1.0", "1.1"})
-_DECIDED = frozenset({b"Transfer-Encoding", b"Expect"})
+_DECIDED = frozenset({b"Host", b"Transfer-Encoding", b"Expect"})
 
 
 def _head_size(target: bytes, headers: list[tuple[bytes, bytes]]) -> int:

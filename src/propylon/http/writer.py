@@ -81,14 +81,11 @@ def has_token(items: list[tuple[bytes, bytes]], field: bytes, token: bytes) -> b
     )
 
 
-def request_head(
-    method: str, url: str, host: bytes, items: list[tuple[bytes, bytes]], framing: bytes
-) -> bytes:
-    """Write a request head.
+def request_head(method: str, url: str, host: bytes, lines: list[bytes], framing: bytes) -> bytes:
+    """Write a request head from whole lines.
 
-    `items` are without hop-by-hop fields, Host and Content-Length; `framing` are whole lines.
+    `lines` are without hop-by-hop fields, Host and Content-Length; `framing` is what replaces them.
     """
-    lines = [b"%b: %b\r\n" % item for item in items]
     start = f"{method} {url} HTTP/1.1\r\nHost: ".encode("latin-1")
     return b"".join([start, host, b"\r\n", *lines, framing, b"\r\n"])
 

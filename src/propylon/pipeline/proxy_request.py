@@ -45,17 +45,18 @@ def upstream_head(request: Request, target: Target, url: str, rules: ProxyRules)
     """Write the head of the request for the upstream, framing lines included."""
     if request.method not in _METHODS and not is_token(request.method.encode("latin-1", "replace")):
         raise Refusal(500, "Middleware error", reason=f"unusable method {request.method!r}")
-    lines: list[tuple[bytes, bytes]] = []
+    items = request.headers.items
+    lines: list[bytes] = []
     forwarded: list[bytes] = []
     named: set[bytes] | None = None
     has_agent = takes_trailers = False
-    for item in request.headers.items:
+    for item in items:
         name = item[0]
         if name not in _JUDGED:
-            lines.append(item)
+            lines.append(b"%b: %b\r\n" % item)
         elif name == b"User-Agent":
             has_agent = True
-            lines.append(item)
+            lines.append(b"%b: %b\r\n" % item)
         elif name == b"X-Forwarded-For":
             forwarded.append(item[1])
         elif name == b"Connection":
@@ -63,13 +64,18 @@ def upstream_head(request: Request, target: Target, url: str, rules: ProxyRules)
         elif name == b"Te":
             takes_trailers = takes_trailers or item[1].strip().lower() == b"trailers"
     if named:
-        lines = [item for item in lines if item[0].lower() not in named]
+        lines = [
+            b"%b: %b\r\n" % item
+            for item in items
+            if item[0].lower() not in named
+            and (item[0] not in _JUDGED or item[0] == b"User-Agent")
+        ]
     if not has_agent:
-        lines.append((b"User-Agent", USER_AGENT))
+        lines.append(b"User-Agent: %b\r\n" % USER_AGENT)
     if rules.appends_client:
         forwarded.append(request.peer_host.encode("latin-1"))
     if forwarded:
-        lines.append((b"X-Forwarded-For", b", ".join(forwarded)))
+        lines.append(b"X-Forwarded-For: %b\r\n" % b", ".join(forwarded))
     framing = request_framing(request)
     if request.upgrade:
         framing += b"Connection: Upgrade\r\nUpgrade: %b\r\n" % request.upgrade
