@@ -67,7 +67,7 @@ class KeyExpired:
 class AccessRights:
     """Refuses sessions whose rights name other APIs, or other versions of this one."""
 
-    __slots__ = ("_api_id", "_is_versioned")
+    __slots__ = ("_api_id", "_has_warned", "_is_versioned")
 
     name = "AccessRightsCheck"
     needs_body = False
@@ -75,6 +75,7 @@ class AccessRights:
     def __init__(self, api_id: str, is_versioned: bool) -> None:
         self._api_id = api_id
         self._is_versioned = is_versioned
+        self._has_warned = False
 
     def __call__(self, exchange: Exchange) -> StepResult:
         session = exchange.session
@@ -83,6 +84,14 @@ class AccessRights:
         if session.apply_policies or session.apply_policy_id:
             # A policy narrows what a session may do; none is known, so none can be applied.
             raise Refusal(403, API_DISALLOWED, reason=UNKNOWN_POLICIES)
+        if (session.rate > 0 or session.quota_max > 0) and not self._has_warned:
+            self._has_warned = True
+            log.warning(
+                "sessions of this API name a rate or a quota, which this release does not enforce",
+                api_id=self._api_id,
+                rate=session.rate,
+                quota_max=session.quota_max,
+            )
         if not session.access_rights:
             return None
         access = session.access_rights.get(self._api_id)
