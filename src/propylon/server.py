@@ -129,7 +129,10 @@ class Server:
         self._services.append(service)
         for each in sockets:
             listener = await self._loop.create_server(
-                lambda: ClientConnection(service, self._loop), sock=each, ssl=tls
+                lambda: ClientConnection(service, self._loop),
+                sock=each,
+                ssl=tls,
+                ssl_handshake_timeout=None if tls is None else service.limits.header_seconds,
             )
             self._listeners.append(listener)
 

@@ -132,3 +132,8 @@ def test_client_that_leaves(
         raw.send(b"GET /plain/forever HTTP/1.1\r\nHost: a\r\n\r\n")
         secure_origin.wait_for_requests(count + 1)
     secure_origin.wait_for_disconnect()
+
+
+def test_silence_instead_of_a_handshake_ends_the_connection(secure_gateway: GatewayProcess) -> None:
+    with RawClient(secure_gateway.port) as raw:
+        assert raw.is_closed()

@@ -139,3 +139,17 @@ async def test_read_stops_at_its_limit() -> None:
         await stream.read(10)
     assert source.calls[0] == "pause"
     assert "resume" not in source.calls
+
+
+@pytest.mark.parametrize("end", ["finish", "fail"])
+def test_source_reads_on_once_a_paused_body_has_ended(end: str) -> None:
+    source = Source()
+    stream = BodyStream(source, None)
+    stream.feed(b"x" * (HIGH_MARK_BYTES + 1))
+    if end == "finish":
+        stream.finish()
+    else:
+        stream.fail(BodyBroken("gone"))
+    assert source.calls == ["pause", "resume"]
+    stream.attach(Sink(stream, is_full=True))
+    assert source.calls == ["pause", "resume"]

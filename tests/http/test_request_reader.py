@@ -237,3 +237,29 @@ def test_h2c_is_never_an_upgrade() -> None:
     reader.feed(GET + b"Connection: upgrade\r\nUpgrade: websocket, H2C\r\n\r\n")
     assert reader.arrived.popleft().upgrade == b""
     assert reader.held_back is None
+
+
+@pytest.mark.parametrize("length", [b"0", b"00", b"000"])
+def test_an_upgrade_with_an_empty_body_loses_no_request(length: bytes) -> None:
+    for allows_upgrade in (True, False):
+        reader = make_reader(allows_upgrade=allows_upgrade)
+        reader.feed(
+            b"POST /first HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: foo\r\n"
+            b"Content-Length: " + length + b"\r\n\r\nGET /second HTTP/1.1\r\nHost: a\r\n\r\n"
+        )
+        if reader.held_back is not None:
+            reader.release_held_back()
+        assert [request.url for request in reader.arrived] == ["/first", "/second"]
+
+
+def test_tiny_chunks_of_one_read_are_passed_on_as_one_piece() -> None:
+    reader = make_reader()
+    reader.feed(CHUNKED)
+    sink = Sink()
+    pieces: list[bytes] = []
+    sink.take_body = pieces.append  # type: ignore[method-assign]
+    body = reader.arrived.popleft().body
+    assert isinstance(body, BodyStream)
+    body.attach(sink)
+    reader.feed(b"2\r\nab\r\n" * 500)
+    assert pieces == [b"ab" * 500]

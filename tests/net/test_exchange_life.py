@@ -356,3 +356,41 @@ async def test_a_retired_snapshot_waits_for_its_requests(
             upstream.release.set()
             assert (await asyncio.to_thread(raw.answer)).status == 200
             await asyncio.wait_for(retired.wait(), 20)
+
+
+async def test_upload_that_completes_while_nobody_takes_it(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    """The body is whole, and past the high mark, before the step lets the proxy begin."""
+    is_sent = asyncio.Event()
+
+    async def hold(exchange: Exchange) -> None:
+        if exchange.request.method == "POST":
+            await is_sent.wait()
+
+    loop = asyncio.get_running_loop()
+    async with serving(tmp_path, upstream.url, steps=[AStep(hold)]) as gateway:
+
+        def talk() -> None:
+            with RawClient(gateway.port) as raw:
+                raw.send(b"POST /plain/echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nx")
+                raw.send(b"x" * 99_999)
+                loop.call_soon_threadsafe(is_sent.set)
+                assert raw.answer().status == 200
+                assert raw.get("/plain/echo").status == 200
+
+        await asyncio.to_thread(talk)
+
+
+async def test_bytes_that_are_no_request_are_logged(tmp_path: Path, upstream: Upstream) -> None:
+    async with serving(tmp_path, upstream.url) as gateway:
+
+        def talk() -> None:
+            with RawClient(gateway.port) as raw:
+                raw.send(b"GET / HTTP/1.1\r\n\r\n")
+                assert raw.answer().status == 400
+
+        await asyncio.to_thread(talk)
+        ended = await gateway.next_ended()
+        assert ended.response is not None
+        assert (ended.response.status, ended.request.peer_host) == (400, "127.0.0.1")

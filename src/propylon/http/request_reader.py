@@ -59,10 +59,10 @@ class RequestReader:
         # for the life of the connection
         "_allows_upgrade",
         "_limits",
-        "_peer_host",
         "_scheme",
         "_source",
         "arrived",
+        "peer_host",
         # for the message being read
         "_chunks",
         "_decided",
@@ -94,7 +94,7 @@ class RequestReader:
         self._source = source
         self._limits = limits
         self._scheme = scheme
-        self._peer_host = peer_host
+        self.peer_host = peer_host
         self._allows_upgrade = allows_upgrade
         self.arrived: deque[Request] = deque()
         self._stream: BodyStream | None = None
@@ -135,6 +135,8 @@ class RequestReader:
             return
         except httptools.HttpParserError as error:
             raise self._explain(error) from error
+        if self._stream is not None:
+            self._feed_stream(self._stream)
         if not self._head_is_done:
             if self._head_bytes > self._limits.max_bytes:
                 raise BadRequest(431, "Request Header Fields Too Large")
@@ -194,14 +196,12 @@ class RequestReader:
 
     def on_body(self, chunk: bytes) -> None:
         self._side_bytes = 0
-        if self._stream is not None:
-            self._stream.feed(chunk)
-        else:
-            self._chunks.append(chunk)
+        self._chunks.append(chunk)
 
     def on_message_complete(self) -> None:
         request = self._request
         if self._stream is not None:
+            self._feed_stream(self._stream)
             self._stream.finish(self._trailers)
         elif request is not None:
             request.body = b"".join(self._chunks)
@@ -240,11 +240,15 @@ class RequestReader:
         stream = BodyStream(self._source, None if length is None else int(length))
         request.body = stream
         self._request = None
-        for chunk in self._chunks:
-            stream.feed(chunk)
-        self._chunks = []
+        self._feed_stream(stream)
         self._stream = stream
         self._queue(request)
+
+    def _feed_stream(self, stream: BodyStream) -> None:
+        """Pass on what one read brought of the body as one piece, however small its chunks."""
+        if self._chunks:
+            chunks, self._chunks = self._chunks, []
+            stream.feed(b"".join(chunks))
 
     def _build_request(self) -> Request:
         parser = self._parser
@@ -265,7 +269,7 @@ class RequestReader:
             Headers(self._headers),
             host=host,
             scheme=self._scheme,
-            peer_host=self._peer_host,
+            peer_host=self.peer_host,
             http_version=version,
         )
         request.request_uri = self._target.decode("latin-1")
@@ -321,7 +325,7 @@ class RequestReader:
         request = self._request
         assert request is not None
         length = request.headers.get(b"Content-Length")
-        has_length = length is not None and length != b"0"
+        has_length = length is not None and int(length) > 0
         has_body = has_length or b"Transfer-Encoding" in request.headers
         if request.upgrade and self._allows_upgrade and not has_body:
             self._start_message()

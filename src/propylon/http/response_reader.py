@@ -93,6 +93,8 @@ class ResponseReader:
                 self.keep_alive = False
                 return
             raise self._explain(error) from error
+        if self._stream is not None:
+            self._feed_stream(self._stream)
         if not self._head_is_done:
             if self._head_bytes > MAX_HEAD_BYTES:
                 raise BadResponse(f"a response head of more than {MAX_HEAD_BYTES} bytes")
@@ -170,8 +172,6 @@ class ResponseReader:
         self._side_bytes = 0
         if self.is_done:  # a body behind the answer to a HEAD
             self.keep_alive = False
-        elif self._stream is not None:
-            self._stream.feed(chunk)
         else:
             self._chunks.append(chunk)
 
@@ -184,6 +184,7 @@ class ResponseReader:
         self.is_done = True
         if self._stream is not None:
             stream, self._stream = self._stream, None
+            self._feed_stream(stream)
             stream.finish(self._trailers)
         elif self.response is not None:
             self.response.body = b"".join(self._chunks)
@@ -205,11 +206,15 @@ class ResponseReader:
         assert response is not None
         length = response.headers.get(b"Content-Length")
         stream = BodyStream(self._source, None if length is None else int(length))
-        for chunk in self._chunks:
-            stream.feed(chunk)
-        self._chunks = []
+        self._feed_stream(stream)
         self._stream = stream
         response.body = stream
+
+    def _feed_stream(self, stream: BodyStream) -> None:
+        """Pass on what one read brought of the body as one piece, however small its chunks."""
+        if self._chunks:
+            chunks, self._chunks = self._chunks, []
+            stream.feed(b"".join(chunks))
 
     def _explain(self, error: httptools.HttpParserError) -> Exception:
         failure = error.__context__

@@ -15,6 +15,7 @@ from typing import Any, Protocol, cast
 
 from propylon.http.answer import frame_answer
 from propylon.http.body import BodyBroken, BodyStream
+from propylon.http.headers import Headers
 from propylon.http.message import Request, Response
 from propylon.http.request_reader import BadRequest, HeadLimits, RequestReader
 from propylon.http.writer import chunk_head, last_chunk, response_head
@@ -400,13 +401,18 @@ class ClientConnection(asyncio.Protocol):
     def _reject(self, error: BadRequest) -> None:
         transport = self._transport
         assert transport is not None
-        response = self._service.handler.reject(error)
-        body = response.body
-        assert isinstance(body, bytes)
-        log.debug("request rejected", status=error.status, reason=error.message)
-        framing = b"Content-Length: %d\r\nConnection: close\r\n" % len(body)
-        head = response_head(response, framing, b"", self._service.clock.date_line)
-        transport.write(head + body)
+        service = self._service
+        # There is no request, yet operators want to see who sends what is none.
+        unread = Request("", "", Headers(), peer_host=self.reader.peer_host)
+        exchange = Exchange(unread, id=service.next_id(), started_at=monotonic())
+        exchange.refusal = error
+        response = exchange.response = service.handler.reject(error)
+        framing = frame_answer(response, unread, "", keeps_alive=False)
+        assert isinstance(framing.body, bytes)
+        head = response_head(response, framing.lines, b"", service.clock.date_line)
+        transport.write(head + framing.body)
+        exchange.bytes_sent = len(head) + len(framing.body)
+        service.handler.finished(exchange)
         self._close_gently()
 
     def _update_reading(self) -> None:
