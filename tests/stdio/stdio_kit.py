@@ -116,7 +116,10 @@ def make_config(command: list[str], **options: Any) -> Config:
         "coprocess_restart": {"initial_ms": 20, "max_ms": 200},
         **options,
     }
-    return msgspec.convert({"coprocess_options": coprocess}, Config)
+    verbatim = coprocess.pop("verbatim", False)
+    return msgspec.convert(
+        {"coprocess_options": coprocess, "ignore_canonical_mime_header_key": verbatim}, Config
+    )
 
 
 def make_definition(**members: Any) -> ApiDefinition:

@@ -7,14 +7,21 @@ plugin left out stays as it is. Whatever cannot go on the wire raises `PluginErr
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from urllib.parse import quote
 
 from propylon.errors import PluginError, Refusal
-from propylon.http.headers import Headers, canonical, is_token
+from propylon.http.headers import ALWAYS_CANONICAL, Headers, canonical, is_token
 from propylon.http.message import Request, Response
 from propylon.http.sniff import sniff_content_type
 from propylon.pipeline.exchange import Exchange
+from propylon.plugins.rich.bounds import (
+    MAX_HEAD_BYTES,
+    require_few_headers,
+    require_few_parameters,
+    require_short,
+    require_small_block,
+)
 from propylon.plugins.rich.objects import (
     OverridesReply,
     PluginObject,
@@ -56,6 +63,7 @@ def apply_reply(
     _apply_headers(request.headers, edits, verbatim_names)
     _apply_url(exchange, sent.request, edits)
     if edits.method and edits.method != request.method:
+        require_short(edits.method, "request.method")
         if not is_token(edits.method.encode()):
             raise PluginError(f"request.method: {edits.method!r} is not a method")
         request.method = edits.method
@@ -80,12 +88,8 @@ def changed_body(
 def override_headers(headers: Mapping[str, str], *, verbatim_names: bool) -> Headers:
     """Turn the headers of an override into header lines, framing left to the writer."""
     field = "request.return_overrides.headers"
-    lines = Headers()
-    for name, value in headers.items():
-        key = header_name(name, field, verbatim=verbatim_names)
-        if canonical(key) not in _OWN_HEADERS:
-            lines.set(key, header_value(value, field))
-    return lines
+    require_few_headers(len(headers), field)
+    return Headers(_field_lines(headers, field, verbatim_names).items())
 
 
 def _overridden(overrides: OverridesReply, verbatim_names: bool) -> Response:
@@ -109,20 +113,50 @@ def _overridden(overrides: OverridesReply, verbatim_names: bool) -> Response:
     return Response(code, headers, body, runs_response_chain=False)
 
 
+def _field_lines(
+    headers: Mapping[str, str], field: str, verbatim_names: bool
+) -> dict[bytes, bytes]:
+    """Return what a plugin wrote as field lines, without those that are the gateway's."""
+    lines: dict[bytes, bytes] = {}
+    for name, value in headers.items():
+        key = header_name(name, field, verbatim=verbatim_names)
+        if canonical(key) not in _OWN_HEADERS:
+            lines[key] = header_value(value, field)
+    require_small_block(lines.items(), field)
+    return lines
+
+
 def _apply_headers(headers: Headers, edits: RequestReply, verbatim_names: bool) -> None:
-    for name in edits.delete_headers or ():
-        key = canonical(name.encode("utf-8", "replace"))
-        if key not in _OWN_HEADERS:
-            headers.remove_spelling(key)
-    for name, value in (edits.set_headers or {}).items():
-        key = header_name(name, "request.set_headers", verbatim=verbatim_names)
-        if canonical(key) in _OWN_HEADERS:
-            continue
-        raw = header_value(value, "request.set_headers")
+    deleted, added = edits.delete_headers, edits.set_headers
+    require_few_headers(len(deleted or ()) + len(added or ()), "request.set_headers")
+    lines = _field_lines(added, "request.set_headers", verbatim_names) if added else {}
+    if deleted:
+        gone = {canonical(name.encode("utf-8", "replace")) for name in deleted} - _OWN_HEADERS
         if verbatim_names:
-            headers.set_spelling(key, raw)
+            _remove_spellings(headers, {name.lower() for name in gone})
         else:
-            headers.set(key, raw)
+            headers.remove_all(frozenset(gone))
+    if not lines:
+        return
+    if verbatim_names:
+        _set_spellings(headers, lines)
+    else:
+        headers.set_all(lines)
+
+
+def _remove_spellings(headers: Headers, lower_names: Collection[bytes]) -> None:
+    headers.items = [item for item in headers.items if item[0].lower() not in lower_names]
+
+
+def _set_spellings(headers: Headers, lines: dict[bytes, bytes]) -> None:
+    """Do what `Headers.set_spelling` does for each line, in one pass."""
+    spelled: dict[bytes, tuple[bytes, bytes]] = {}
+    for name, value in lines.items():
+        lower = name.lower()
+        spelled.pop(lower, None)
+        spelled[lower] = (canonical(name) if lower in ALWAYS_CANONICAL else name, value)
+    _remove_spellings(headers, spelled.keys())
+    headers.items.extend(spelled.values())
 
 
 def _apply_url(exchange: Exchange, sent: RequestObject, edits: RequestReply) -> None:
@@ -130,10 +164,19 @@ def _apply_url(exchange: Exchange, sent: RequestObject, edits: RequestReply) -> 
     if new_url and new_url != sent.url:
         _replace_url(exchange, new_url)
     if edits.delete_params or edits.add_params:
+        _require_few_edits(edits)
         url = exchange.rewritten_url or exchange.request.url
         path, _, query = url.partition("?")
         query = edited(query, edits.delete_params or (), edits.add_params or {})
         _put_url(exchange, f"{path}?{query}" if query else path)
+
+
+def _require_few_edits(edits: RequestReply) -> None:
+    deleted, added = edits.delete_params or (), edits.add_params or {}
+    require_few_parameters(len(deleted) + len(added), "request.add_params")
+    length = sum(len(name) + len(value) for name, value in added.items())
+    if length > MAX_HEAD_BYTES:
+        raise PluginError(f"request.add_params: {length} characters, {MAX_HEAD_BYTES} at most")
 
 
 def _replace_url(exchange: Exchange, text: str) -> None:
@@ -141,6 +184,7 @@ def _replace_url(exchange: Exchange, text: str) -> None:
 
     Without `?` the query of the request stays, with one the plugin's query counts; Tyk loses it.
     """
+    require_short(text, "request.url")
     if _CONTROL.search(text):
         raise PluginError(f"request.url: {text!r} holds control characters")
     url = quote(text.partition("#")[0], safe=_URL_SAFE, errors="replace")

@@ -7,6 +7,7 @@ from propylon.http.headers import Headers
 from propylon.http.message import Response
 from propylon.pipeline.exchange import Exchange
 from propylon.plugins.rich.apply import changed_body
+from propylon.plugins.rich.bounds import require_few_headers, require_small_block
 from propylon.plugins.rich.objects import (
     HeaderValues,
     PluginObject,
@@ -69,6 +70,7 @@ def synchronised(values: list[HeaderValues], headers: dict[str, str]) -> list[He
 
 
 def _lines(original: Headers, values: list[HeaderValues], verbatim_names: bool) -> Headers:
+    require_few_headers(sum(len(entry.values) or 1 for entry in values), "response.headers")
     # Text that stood for bytes which are not UTF-8 goes back as those bytes.
     as_received = {to_text(raw): raw for _, raw in original.items if not raw.isascii()}
     lines = Headers()
@@ -79,6 +81,7 @@ def _lines(original: Headers, values: list[HeaderValues], verbatim_names: bool) 
             if raw is None:
                 raw = header_value(value, f"response.headers.{entry.key}")
             lines.add(name, raw)
+    require_small_block(lines, "response.headers")
     return lines
 
 

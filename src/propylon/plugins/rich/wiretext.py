@@ -24,7 +24,7 @@ def url_text(url: str) -> str:
 
 def header_name(name: str, field: str, *, verbatim: bool) -> bytes:
     """Return `name` as it goes on the wire; `field` says in errors where the plugin wrote it."""
-    raw = name.encode()
+    raw = name.encode("utf-8", "replace")
     if not is_token(raw):
         raise PluginError(f"{field}: {name!r} is not a header name")
     return raw if verbatim else canonical(raw)
