@@ -123,6 +123,23 @@ ATTACKS = [
     ),
     ("math", "Math['max'] = function () { return 7 }", "Math.max(1, 2) === 2"),
     ("date", "var d = Date; d.now = function () { return 7 }", "Date.now() > 7"),
+    (
+        "getter of a frozen property",
+        "Object.getOwnPropertyDescriptor(Object.prototype, 'toString').get.leak = 1",
+        "typeof Object.getOwnPropertyDescriptor(Object.prototype, 'toString').get.leak",
+    ),
+    (
+        "setter of a frozen property",
+        "Object.getOwnPropertyDescriptor(Object.prototype, 'toString').set.leak = 1",
+        "typeof Object.getOwnPropertyDescriptor(Object.prototype, 'toString').set.leak",
+    ),
+    (
+        "trapdoor",
+        "var p = Object.getPrototypeOf(globalThis);"
+        "Object.getOwnPropertyDescriptor(p, 'Weak' + 'Ref').get.leak = 1",
+        "(function () { var d = Object.getOwnPropertyDescriptor("
+        "Object.getPrototypeOf(globalThis), 'Weak' + 'Ref'); return d.get ? typeof d.get.leak : true })()",
+    ),
     ("error message", "Error.prototype.message = 'x'", "new Error().message === ''"),
 ]
 
@@ -197,3 +214,93 @@ async def test_apis_do_not_see_each_other(scene: Any, call: Any) -> None:
         steps.append(loaded.pre[0])
     seen = [(await call(step))[0].request.headers.get(b"Seen") for step in steps]
     assert seen == [b"numberundefined", b"undefinednumber"]
+
+
+# Everything that two requests could both reach. What belongs to one call is made in the call.
+REACH = """
+var own = new Set([globalThis, request, session, config, m, arguments]);
+var known = new Set(), open = [];
+function walk(start, path) {
+    var queue = [[start, path]];
+    for (var next; (next = queue.pop()); ) {
+        var home = next[0], where = next[1];
+        if (home === null || (typeof home !== "object" && typeof home !== "function")) continue;
+        if (own.has(home) || known.has(home)) continue;
+        known.add(home);
+        if (Object.isExtensible(home)) open.push(where);
+        for (var key of Reflect.ownKeys(home)) {
+            var found = Object.getOwnPropertyDescriptor(home, key), name = where + "." + String(key);
+            if (found.get || found.set) {
+                queue.push([found.get || null, name + "<get>"], [found.set || null, name + "<set>"]);
+            } else {
+                if (found.writable && found.configurable) open.push(name + "<writable>");
+                queue.push([found.value, name]);
+            }
+        }
+        queue.push([Object.getPrototypeOf(home), where + ".prototype"]);
+    }
+}
+walk(Object.getPrototypeOf(globalThis), "global");
+for (var name of Reflect.ownKeys(globalThis)) {
+    var found = Object.getOwnPropertyDescriptor(globalThis, name);
+    if (!found.configurable) walk(found.value, String(name));
+}
+var instances = [
+    [], {}, "", 1, true, Symbol(), /x/, new Date(0), new Error(), new Map(), new Set(), new WeakMap(),
+    new WeakSet(), new ArrayBuffer(8), new DataView(new ArrayBuffer(8)), new Float64Array(1),
+    [].values(), new Map().entries(), new Set().values(), ""[Symbol.iterator](), "".matchAll(/a/g),
+    Iterator.from({next() {}}), [].values().map(String), function () {}, function* () {},
+    Object.getPrototypeOf((function* () {})()), request.Headers, request, config, m,
+];
+for (var each of instances) walk(Object.getPrototypeOf(Object(each)), "instance " + typeof each);
+for (var each of [console, log, rawlog, b64enc, b64dec, TykJsResponse, TykStorageGet, _]) {
+    walk(each, "gateway");
+}
+walk(Object.getPrototypeOf(_([])), "_");
+walk(arguments.callee.caller || null, "caller");
+walk(factory, "factory");
+"""
+
+
+@pytest.mark.parametrize("place", ["loop", "process"])
+async def test_nothing_that_requests_share_can_be_extended(
+    scene: Any, call: Any, script: Any, place: str
+) -> None:
+    scene.start(jsvm_timeout=10, javascript={"loop_budget_ms": 2000 if place == "loop" else 1})
+    apart = "" if place == "loop" else "for (var t = Date.now(); Date.now() - t < 5; );"
+    text = f'{apart}{REACH} request.SetHeaders["X-Found"] = known.size + "/" + open.join(" ");'
+    loaded = scene.load(_hook(scene, script(text, before=BEFORE)))
+    exchange, _ = await call(loaded.pre[0])
+    size, _, found = exchange.request.headers.get(b"X-Found").decode().partition("/")
+    assert int(size) > 1000
+    assert found == ""
+    assert not loaded.pre[0]._scripts._runner.is_fresh
+
+
+async def test_functions_handed_to_a_thenable_carry_nothing(
+    scene: Any, call: Any, script: Any
+) -> None:
+    """The kernel's own functions reached plugins as arguments of `then`."""
+    text = """
+    var found = [];
+    return {then: function (done, failed) {
+        for (var each of [done, failed]) if (each) { found.push(typeof each.leak); each.leak = 1; }
+        return {then: function (a, b) {
+            for (var each of [a, b]) if (each) { found.push(typeof each.leak); each.leak = 1; }
+            request.SetHeaders.Found = found.join(); return done({Request: request});
+        }, nothing: done({Request: request, n: request.SetHeaders.Found = found.join()})};
+    }};"""
+    loaded = scene.load(_hook(scene, script(text)))
+    for _ in range(3):
+        exchange, _ = await call(loaded.pre[0])
+        assert set(exchange.request.headers.get(b"Found").split(b",")) == {b"undefined"}
+
+
+async def test_a_thenable_that_gives_no_promise_is_awaited(scene: Any, call: Any) -> None:
+    loaded = scene.body(
+        "request.SetHeaders.A = 'b';"
+        "return {then: function (done) { done({Request: request}); return 5 }};"
+    )
+    for _ in range(2):
+        exchange, _ = await call(loaded.pre[0])
+        assert exchange.request.headers.get(b"A") == b"b"

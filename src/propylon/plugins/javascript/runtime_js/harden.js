@@ -11,11 +11,26 @@ globalThis.$harden = function (env) {
   const { create, freeze } = Object;
   const objectPrototype = Object.prototype;
 
+  // All that is to be frozen.
+  const seen = new Set();
+  const queue = [];
+  function visit(value) {
+    if ((typeof value !== "object" && typeof value !== "function") || value === null) return;
+    if (value === G || seen.has(value)) return;
+    seen.add(value);
+    queue.push(value);
+  }
+
   function trapdoor(holder, name, what) {
-    const fall = function () { return escape("fresh", what); };
-    defineProperty(holder, name, {
-      get: fall, set: fall, enumerable: false, configurable: holder === G,
-    });
+    const trap = {
+      get() { return escape("fresh", what); },
+      set() { return escape("fresh", what); },
+      enumerable: false,
+      configurable: holder === G,
+    };
+    visit(trap.get);
+    visit(trap.set);
+    defineProperty(holder, name, trap);
   }
 
   const hidden = [
@@ -77,7 +92,7 @@ globalThis.$harden = function (env) {
 
   function softFreeze(home, key, found) {
     const value = found.value;
-    defineProperty(home, key, {
+    const accessor = {
       get() { return value; },
       set(replacement) {
         if (this === home || this === undefined || this === null) {
@@ -89,16 +104,12 @@ globalThis.$harden = function (env) {
       },
       enumerable: found.enumerable,
       configurable: false,
-    });
-  }
-
-  const seen = new Set();
-  const queue = [];
-  function visit(value) {
-    if ((typeof value !== "object" && typeof value !== "function") || value === null) return;
-    if (value === G || seen.has(value)) return;
-    seen.add(value);
-    queue.push(value);
+    };
+    // A plugin reaches them through the property's descriptor: left open, they would carry what
+    // one request writes on them to the next.
+    visit(accessor.get);
+    visit(accessor.set);
+    defineProperty(home, key, accessor);
   }
 
   function visitMembers(home) {

@@ -11,6 +11,9 @@
   const { freeze, create, keys } = Object;
   const NativeError = Error;
   const NativeProxy = Proxy;
+  const NativePromise = Promise;
+  const resolvePromise = Promise.resolve;
+  const then = Promise.prototype.then;
   const toText = String;
   const hasOwn = Object.prototype.hasOwnProperty;
   const ObjectPrototype = Object.prototype;
@@ -372,6 +375,19 @@
     return "+" + stringify(result);
   }
 
+  // A thenable is called with functions of ours, and a promise leaves a job behind: neither may
+  // happen in a runtime that other requests use.
+  function isThenable(result) {
+    if (!result || typeof result.then !== "function") return false;
+    if (isHardened) escape("fresh", "a thenable");
+    return true;
+  }
+
+  function settle(result, finish) {
+    const promise = apply(resolvePromise, NativePromise, [result]);
+    return apply(then, apply(then, promise, [finish]), [undefined, describe]);
+  }
+
   function callRequest(hook, given, session, config) {
     const request = fillRequest(given.request);
     if (hook.DoProcessRequest !== stock.request) {
@@ -384,9 +400,7 @@
       overrides: request.ReturnOverrides, count: keys(request).length,
     };
     const result = hook.ProcessRequest(request, session, config);
-    if (result && typeof result.then === "function") {
-      return result.then((settled) => finishRequest(settled, before));
-    }
+    if (isThenable(result)) return settle(result, (settled) => finishRequest(settled, before));
     return finishRequest(result, before);
   }
 
@@ -412,9 +426,7 @@
     }
     const body = response.Body;
     const result = hook.ProcessResponse(response, request, session, config);
-    if (result && typeof result.then === "function") {
-      return result.then((settled) => finishResponse(settled, body));
-    }
+    if (isThenable(result)) return settle(result, (settled) => finishResponse(settled, body));
     return finishResponse(result, body);
   }
 
@@ -434,8 +446,7 @@
       const text = given.response === undefined
         ? callRequest(hook, given, session, config)
         : callResponse(hook, given, session, config);
-      if (typeof text === "string") return text;
-      return text.then(undefined, describe);
+      return text;
     } catch (error) {
       return describe(error);
     } finally {
