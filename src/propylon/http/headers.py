@@ -148,6 +148,21 @@ class Headers:
         lower = name.lower()
         self.items = [item for item in self.items if item[0].lower() != lower]
 
+    def remove_spellings(self, names: Iterable[bytes]) -> None:
+        """Remove every line whose name equals one of `names` in any case, in one pass."""
+        lower = {name.lower() for name in names}
+        self.items = [item for item in self.items if item[0].lower() not in lower]
+
+    def set_spellings(self, fields: dict[bytes, bytes]) -> None:
+        """Do as `set_spelling` for several fields in turn, in one pass."""
+        last: dict[bytes, tuple[bytes, bytes]] = {}
+        for name, value in fields.items():
+            last.pop(name.lower(), None)  # a later spelling takes a later place
+            last[name.lower()] = (name, value)
+        self.items = [item for item in self.items if item[0].lower() not in last]
+        for lower, (name, value) in last.items():
+            self.items.append((canonical(name) if lower in ALWAYS_CANONICAL else name, value))
+
     def set_spelling(self, name: bytes, value: bytes) -> None:
         """Replace every spelling of `name` by this one, kept byte for byte.
 

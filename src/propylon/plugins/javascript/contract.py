@@ -18,6 +18,9 @@ from propylon.pipeline.session import Session
 from propylon.plugins.javascript.query import decode_query
 from propylon.plugins.javascript.text import from_bytes, to_json_text
 
+# No message needs more edits of one kind, and each is work on the event loop.
+MAX_EDITS = 1000
+
 
 class ReturnedOverrides(msgspec.Struct):
     code: int = 0
@@ -229,15 +232,22 @@ def _object(value: object, member: str) -> dict[str, Any] | None:
     return value
 
 
+def _check_count(value: list[Any] | dict[str, Any], member: str) -> None:
+    if len(value) > MAX_EDITS:
+        raise PluginError(f"{member} has {len(value)} entries, more than {MAX_EDITS}")
+
+
 def _strings(value: object, member: str) -> list[str]:
     if type(value) is not list:
         raise _wrong(member, "an array of strings", value)
+    _check_count(value, member)
     return [_text(each, member) for each in value]
 
 
 def _string_map(value: object, member: str) -> dict[str, str]:
     if type(value) is not dict:
         raise _wrong(member, "an object of strings", value)
+    _check_count(value, member)
     return {name: _text(each, f"{member}[{name!r}]") for name, each in value.items()}
 
 
@@ -268,10 +278,12 @@ def _header_lines(value: object) -> list[tuple[str, str]]:
     """Arrays give several lines: Tyk has no way to set two cookies."""
     if type(value) is not dict:
         raise _wrong("ReturnOverrides.ResponseHeaders", "an object", value)
+    _check_count(value, "ReturnOverrides.ResponseHeaders")
     lines = []
     for name, each in value.items():
         member = f"ReturnOverrides.ResponseHeaders[{name!r}]"
         values = each if type(each) is list else [each]
+        _check_count(values, member)
         lines += [(name, _text(value, member)) for value in values]
     return lines
 
@@ -306,6 +318,7 @@ def _read_add_params(result: Returned, value: object) -> None:
 def _read_extended_params(result: Returned, value: object) -> None:
     if type(value) is not dict:
         raise _wrong("ExtendedParams", "an object of arrays", value)
+    _check_count(value, "ExtendedParams")
     result.extended_params = {
         name: _strings(each, f"ExtendedParams[{name!r}]")
         for name, each in value.items()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from propylon.apis.definition import ApiDefinition
 from propylon.config.model import Config
 from propylon.plugins.hook import Hook, HookType, LoadedHooks
@@ -43,14 +45,19 @@ class JavaScriptHost:
         sources = self._read(definition, hooks)
         scripts = ApiScripts(definition, sources.program, self._limits, self._pool, self._shelf)
         warnings = list(sources.warnings)
+        problems: list[str] = []
         if self._config.enable_jsvm:
-            warnings += scripts.validate()
+            said = scripts.validate()
+            problems += [each for each in said if each.startswith("Failed to load")]
+            problems += [found.problem for found in sources.hooks if found.problem]
+            warnings += said
             warnings += [found.problem for found in sources.hooks if found.problem]
         else:
             warnings.append("JSVM isn't initialized, check your gateway settings (enable_jsvm)")
         for warning in warnings:
             scripts.warn("load", warning)
-        loaded = self._make_steps(sources, scripts, tuple(warnings))
+        steps = self._make_steps(sources, scripts, tuple(warnings))
+        loaded = replace(steps, problems=tuple(dict.fromkeys(problems)))
         self._loaded[id(loaded)] = (loaded, scripts)
         return loaded
 

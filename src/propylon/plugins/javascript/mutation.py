@@ -9,7 +9,12 @@ from propylon.errors import PluginError, Refusal
 from propylon.http.headers import Headers, canonical, is_field_value, is_token
 from propylon.http.message import Request, Response
 from propylon.http.sniff import sniff_content_type
-from propylon.plugins.javascript.contract import Returned, ReturnedOverrides, url_text
+from propylon.plugins.javascript.contract import (
+    MAX_EDITS,
+    Returned,
+    ReturnedOverrides,
+    url_text,
+)
 from propylon.plugins.javascript.query import edit_query
 from propylon.plugins.javascript.text import to_bytes
 
@@ -51,19 +56,45 @@ def _learn_name(name: str) -> tuple[bytes, bytes]:
     return known
 
 
+# An upstream would refuse a larger header block anyway.
+MAX_HEADER_BYTES = 256 * 1024
+
+
 def edit_headers(headers: Headers, returned: Returned, *, keeps_spelling: bool) -> None:
-    """Delete, then set."""
-    for name in returned.delete_headers:
-        field = to_bytes(name)
-        if canonical(field) not in _NOT_FOR_HOOKS:
-            headers.remove_spelling(field)
-    for name, value in returned.set_headers.items():
+    """Delete, then set. Raises `PluginError` before anything is changed."""
+    deleted, given = returned.delete_headers, returned.set_headers
+    if not deleted and not given:
+        return
+    _check_edits(len(deleted) + len(given), "headers")
+    # One pass each: a pass per name would hold the loop for seconds where names come by thousands.
+    fields = {}
+    for name, value in given.items():
         field, content = header_field(name, value, keeps_spelling=keeps_spelling)
-        if not keeps_spelling:
-            if field not in _NOT_FOR_HOOKS:
-                headers.set(field, content)
-        elif canonical(field) not in _NOT_FOR_HOOKS:
-            headers.set_spelling(field, content)
+        if (canonical(field) if keeps_spelling else field) not in _NOT_FOR_HOOKS:
+            fields[field] = content
+    edited = Headers(headers.items)
+    if deleted:
+        doomed = [to_bytes(name) for name in deleted]
+        edited.remove_spellings(name for name in doomed if canonical(name) not in _NOT_FOR_HOOKS)
+    if keeps_spelling:
+        edited.set_spellings(fields)
+    else:
+        edited.set_all(fields)
+    _check_size(edited.items)
+    headers.items = edited.items
+
+
+def _check_edits(count: int, what: str) -> None:
+    if count > MAX_EDITS:
+        raise PluginError(f"the hook edits {count} {what}, more than {MAX_EDITS}")
+
+
+def _check_size(fields: list[tuple[bytes, bytes]]) -> None:
+    size = 0
+    for name, value in fields:
+        size += len(name) + len(value) + 4
+    if size > MAX_HEADER_BYTES:
+        raise PluginError(f"the headers grow to {size} bytes, more than {MAX_HEADER_BYTES}")
 
 
 def edit_request(
@@ -86,6 +117,9 @@ def _url_of(request: Request, returned: Returned) -> str:
     url = request.url if is_kept else checked_url(returned.url or "")
     if not (returned.delete_params or returned.add_params or returned.extended_params):
         return url
+    appended = sum(map(len, returned.extended_params.values()))
+    edits = len(returned.delete_params) + len(returned.add_params) + appended
+    _check_edits(edits, "parameters")
     path, _, query = url.partition("?")
     query = edit_query(
         query,
@@ -98,7 +132,7 @@ def _url_of(request: Request, returned: Returned) -> str:
 
 def checked_url(url: str) -> str:
     """Bring a script's URL into origin form; the host of an absolute one is the API's to choose."""
-    if url.startswith("tyk://"):
+    if url[:6].lower() == "tyk://":
         raise PluginError(f"internal redirect {url!r} is not available in this version")
     path, mark, query = url.partition("?")
     absolute = _ABSOLUTE.match(path)
@@ -148,11 +182,13 @@ def answer_of(
         return None
     if not 100 <= code <= 999:
         raise PluginError(f"ResponseCode {code} is not between 100 and 999")
+    _check_edits(len(overrides.headers), "headers of the answer")
     fields = [
         header_field(name, value, keeps_spelling=keeps_spelling)
         for name, value in overrides.headers
         if canonical(to_bytes(name)) not in _NOT_FOR_HOOKS
     ]
+    _check_size(fields)
     if code >= 400 and not overrides.is_raw:
         raise Refusal(code, overrides.text, headers=fields, reason="ReturnOverrides of a plugin")
     headers = Headers(fields)

@@ -45,32 +45,20 @@ def edit_query(
 ) -> str:
     """Delete, then set, then append. Pairs that no edit names keep their place and spelling."""
     doomed = set(delete)
-    parts = query.split("&") if query else []
-    names = [pair[0] if (pair := _decode_pair(part)) else None for part in parts]
-    kept: list[tuple[str | None, str]] = [
-        (name, part) for name, part in zip(names, parts, strict=True) if name not in doomed
-    ]
-    for name, value in replace.items():
-        kept = _replaced(kept, name, _pair(name, value))
-    for name, values in append.items():
-        kept += [(name, _pair(name, value)) for value in values]
-    return "&".join(part for _, part in kept)
-
-
-def _replaced(
-    kept: list[tuple[str | None, str]], name: str, pair: str
-) -> list[tuple[str | None, str]]:
-    result: list[tuple[str | None, str]] = []
-    is_placed = False
-    for each, part in kept:
-        if each != name:
-            result.append((each, part))
-        elif not is_placed:
-            is_placed = True
-            result.append((name, part if _decode_pair(part) == _decode_pair(pair) else pair))
-    if not is_placed:
-        result.append((name, pair))
-    return result
+    placed: set[str] = set()
+    kept: list[str] = []
+    for part in query.split("&") if query else ():
+        pair = _decode_pair(part)
+        name = None if pair is None else pair[0]
+        if name is None or (name not in doomed and name not in replace):
+            kept.append(part)
+        elif name in replace and name not in doomed and name not in placed:
+            placed.add(name)
+            edited = _pair(name, replace[name])
+            kept.append(part if pair == _decode_pair(edited) else edited)
+    kept += [_pair(name, value) for name, value in replace.items() if name not in placed]
+    kept += [_pair(name, value) for name, values in append.items() for value in values]
+    return "&".join(kept)
 
 
 def _pair(name: str, value: str) -> str:

@@ -1,0 +1,131 @@
+"""What a script gives back or says is bounded: the event loop has to carry all of it out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from propylon.errors import PluginError, Refusal
+from propylon.http.headers import Headers
+from propylon.plugins.javascript.contract import Returned
+from propylon.plugins.javascript.mutation import checked_url, edit_headers
+from propylon.plugins.javascript.query import edit_query
+
+
+async def refused_message(scene: Any, call: Any, statements: str, **config: Any) -> str:
+    scene.start(**config)
+    with pytest.raises(Refusal) as caught:
+        await call(scene.body(statements).pre[0])
+    assert caught.value.status == 500
+    return scene.messages("error")[-1]
+
+
+@pytest.mark.parametrize(
+    ("statements", "message"),
+    [
+        (
+            "for (var i = 0; i < 1001; i++) request.SetHeaders['X-' + i] = '1';",
+            "edits 1001 headers, more than 1000",
+        ),
+        (
+            "for (var i = 0; i < 60000; i++) request.SetHeaders['X-' + i] = '1';",
+            "edits 60000 headers, more than 1000",
+        ),
+        (
+            "for (var i = 0; i < 1001; i++) request.DeleteHeaders.push('X-' + i);",
+            "edits 1001 headers, more than 1000",
+        ),
+        (
+            "request.Extra = 1; for (var i = 0; i < 2000; i++) request.SetHeaders['X-' + i] = '1';",
+            "SetHeaders has 2000 entries, more than 1000",
+        ),
+        (
+            "for (var i = 0; i < 20000; i++) request.AddParams['p' + i] = '1';",
+            "edits 20000 parameters, more than 1000",
+        ),
+        (
+            (
+                "request.ExtendedParams.p = []; for (var i = 0; i < 1001; i++)"
+                " request.ExtendedParams.p.push('1');"
+            ),
+            "edits 1001 parameters, more than 1000",
+        ),
+        (
+            "for (var i = 0; i < 300; i++) request.SetHeaders['X-' + i] = 'y'.repeat(1000);",
+            "more than 262144",
+        ),
+        (
+            (
+                "var a = []; for (var i = 0; i < 1001; i++) a.push('x');"
+                "request.ReturnOverrides.ResponseCode = 200;"
+                "request.ReturnOverrides.ResponseHeaders = {A: a};"
+            ),
+            "ResponseHeaders['A'] has 1001 entries, more than 1000",
+        ),
+        (
+            (
+                "request.ReturnOverrides.ResponseCode = 200;"
+                "request.ReturnOverrides.ResponseHeaders = {A: 'y'.repeat(300000)};"
+            ),
+            "more than 262144",
+        ),
+    ],
+)
+async def test_answers_with_too_many_edits_are_refused(
+    scene: Any, call: Any, statements: str, message: str
+) -> None:
+    assert message in await refused_message(scene, call, statements, jsvm_timeout=5)
+
+
+async def test_a_thousand_edits_are_carried_out(scene: Any, call: Any) -> None:
+    loaded = scene.body(
+        "for (var i = 0; i < 1000; i++) {"
+        " request.SetHeaders['X-' + i] = '1'; request.AddParams['p' + i] = '1'; }"
+    )
+    exchange, _ = await call(loaded.pre[0])
+    assert len(exchange.request.headers) == 1000
+    assert exchange.request.url.count("&") == 999
+
+
+@pytest.mark.parametrize("keeps_spelling", [False, True])
+def test_headers_are_edited_in_the_order_of_the_contract(keeps_spelling: bool) -> None:
+    headers = Headers([(b"A", b"1"), (b"B", b"2"), (b"A", b"3"), (b"Content-Length", b"5")])
+    returned = Returned(
+        delete_headers=["b", "content-length"],
+        set_headers={"a": "4", "b": "5", "A": "6", "host": "x", "content-length": "9", "c": "7"},
+    )
+    edit_headers(headers, returned, keeps_spelling=keeps_spelling)
+    if keeps_spelling:
+        assert headers.items == [
+            (b"Content-Length", b"5"), (b"A", b"6"), (b"b", b"5"), (b"c", b"7")
+        ]  # fmt: skip
+    else:
+        assert headers.items == [
+            (b"A", b"6"), (b"Content-Length", b"5"), (b"B", b"5"), (b"C", b"7")
+        ]  # fmt: skip
+
+
+def test_a_refused_edit_changes_nothing() -> None:
+    headers = Headers([(b"A", b"1")])
+    with pytest.raises(PluginError):
+        edit_headers(
+            headers,
+            Returned(delete_headers=["A"], set_headers={"B": "x" * 300_000}),
+            keeps_spelling=False,
+        )
+    assert headers.items == [(b"A", b"1")]
+
+
+def test_a_query_keeps_its_order_where_parameters_are_replaced() -> None:
+    query = "a=1&b=2&a=3&%zz&c=4&d=%20"
+    edited = edit_query(
+        query, delete=["c", "e"], replace={"a": "9", "d": " ", "e": "5"}, append={"a": ["8"]}
+    )
+    assert edited == "a=9&b=2&%zz&d=%20&e=5&a=8"
+
+
+@pytest.mark.parametrize("url", ["tyk://self/x", "TYK://self/x", "Tyk://x"])
+def test_internal_redirects_are_refused_in_any_case(url: str) -> None:
+    with pytest.raises(PluginError, match="internal redirect"):
+        checked_url(url)
