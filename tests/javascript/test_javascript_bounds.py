@@ -98,7 +98,7 @@ def test_headers_are_edited_in_the_order_of_the_contract(keeps_spelling: bool) -
     edit_headers(headers, returned, keeps_spelling=keeps_spelling)
     if keeps_spelling:
         assert headers.items == [
-            (b"Content-Length", b"5"), (b"A", b"6"), (b"b", b"5"), (b"c", b"7")
+            (b"Content-Length", b"5"), (b"b", b"5"), (b"A", b"6"), (b"c", b"7")
         ]  # fmt: skip
     else:
         assert headers.items == [
@@ -129,3 +129,34 @@ def test_a_query_keeps_its_order_where_parameters_are_replaced() -> None:
 def test_internal_redirects_are_refused_in_any_case(url: str) -> None:
     with pytest.raises(PluginError, match="internal redirect"):
         checked_url(url)
+
+
+def logged(scene: Any, level: str) -> list[str]:
+    return [each["event"] for each in scene.logs.entries if each["log_level"] == level]
+
+
+@pytest.mark.parametrize(
+    ("speaker", "level"), [("log", "info"), ("rawlog", "critical"), ("console.error", "error")]
+)
+async def test_what_a_call_logs_is_bounded_in_bytes(
+    scene: Any, call: Any, speaker: str, level: str
+) -> None:
+    scene.start(jsvm_timeout=10)
+    loaded = scene.body(f"var s = 'x'.repeat(1000000); for (var i = 0; i < 100; i++) {speaker}(s);")
+    await call(loaded.pre[0])
+    lines = logged(scene, level)
+    assert 0 < max(map(len, lines)) < 8 * 1024 + 100
+    assert sum(map(len, lines)) <= 256 * 1024
+    assert lines[0].startswith("xxx")
+    assert "characters left out" in lines[0]
+    dropped = 100 - len(lines)
+    assert [f"{dropped} log lines of this call were dropped"] == [
+        each for each in logged(scene, "warning") if "dropped" in each
+    ]
+
+
+async def test_short_lines_are_bounded_in_number(scene: Any, call: Any) -> None:
+    loaded = scene.body("for (var i = 0; i < 1500; i++) log('x');")
+    await call(loaded.pre[0])
+    assert logged(scene, "info") == ["x"] * 1000
+    assert "500 log lines of this call were dropped" in logged(scene, "warning")

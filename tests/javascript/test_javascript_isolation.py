@@ -243,9 +243,9 @@ for (var name of Reflect.ownKeys(globalThis)) {
 var instances = [
     [], {}, "", 1, true, Symbol(), /x/, new Date(0), new Error(), new Map(), new Set(),
     new WeakMap(), new WeakSet(), new ArrayBuffer(8), new DataView(new ArrayBuffer(8)),
-    new Float64Array(1), [].values(), new Map().entries(), new Set().values(), ""[Symbol.iterator](),
-    "".matchAll(/a/g),
-    Iterator.from({next() {}}), [].values().map(String), function () {}, function* () {},
+    new Float64Array(1), [].values(), new Map().entries(), new Set().values(),
+    ""[Symbol.iterator](), "".matchAll(/a/g), Iterator.from({next() {}}), [].values().map(String),
+    function () {}, function* () {},
     Object.getPrototypeOf((function* () {})()), request.Headers, request, config, m,
 ];
 for (var each of instances) walk(Object.getPrototypeOf(Object(each)), "instance " + typeof each);

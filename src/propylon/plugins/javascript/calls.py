@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from typing import Any
 
 import msgspec
 
 from propylon.apis.definition import ApiDefinition
 from propylon.errors import PluginError
-from propylon.observe.logs import get_logger
+from propylon.observe.logs import get_logger, write_raw
 from propylon.plugins.javascript.engine import OutOfMemory, ScriptError, ScriptTimeout
 from propylon.plugins.javascript.limits import LOOP_BODY_BYTES, Limits
 from propylon.plugins.javascript.pool import PoolBusy, ProcessDied, ProcessPool
@@ -119,8 +118,7 @@ class ApiScripts:
         for level, text in lines:
             message = json.loads(text)
             if level == "raw":
-                sys.stdout.write(message.encode("utf-8", "replace").decode() + "\n")
-                sys.stdout.flush()
+                write_raw(message)
             elif level == "log":
                 self._log.info(message, type="log-msg", hook=hook)
             else:

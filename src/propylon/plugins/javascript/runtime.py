@@ -32,8 +32,10 @@ _FRAME = re.compile(r"eval_script:(\d+)(?::(\d+))?")
 # Top-level code that needs longer would hold up every reload and, in fresh runtimes, each call.
 LOAD_SECONDS = 2.0
 
-# One call says no more than this; a script that logs in a loop must not fill the gateway's memory.
+# One call says no more than this; a script that logs in a loop must not fill the gateway's memory,
+# nor push the lines of others out of the log. The kernel cuts lines at 8,192 characters.
 MAX_LOG_LINES = 1000
+MAX_LOG_BYTES = 256 * 1024
 
 
 class LogLine(NamedTuple):
@@ -75,22 +77,45 @@ class _Mail:
     may lead back to the engine: it would never be freed.
     """
 
-    __slots__ = ("deadline", "logs", "pending")
+    __slots__ = ("_is_guarded", "_log_bytes", "_logs", "_unsaid", "deadline", "pending")
 
-    def __init__(self) -> None:
-        self.pending = ""
-        self.deadline = time.perf_counter() + LOAD_SECONDS
-        self.logs: list[tuple[str, str]] = []
+    def __init__(self, *, is_guarded: bool) -> None:
+        self._is_guarded = is_guarded
+        self.begin("", LOAD_SECONDS)
+
+    def begin(self, pending: str, seconds: float) -> None:
+        self.pending = pending
+        self.deadline = time.perf_counter() + seconds
+        self._logs: list[tuple[str, str]] = []
+        self._log_bytes = 0
+        self._unsaid = 0
 
     def give(self) -> str:
         return self.pending
 
     def emit(self, level: str, text: str) -> None:
-        if len(self.logs) < MAX_LOG_LINES:
-            self.logs.append((level, text))
+        self.tick()
+        size = len(text) if text.isascii() else len(text.encode())
+        if len(self._logs) >= MAX_LOG_LINES or self._log_bytes + size > MAX_LOG_BYTES:
+            self._unsaid += 1
+            return
+        self._log_bytes += size
+        self._logs.append((level, text))
+
+    def logs(self) -> tuple[tuple[str, str], ...]:
+        if self._unsaid:
+            note = f"{self._unsaid} log lines of this call were dropped"
+            self._logs.append(("warning", json.dumps(note)))
+            self._unsaid = 0
+        return tuple(self._logs)
+
+    def base64(self, mode: str, argument: str) -> str | None:
+        self.tick()
+        return convert_base64(mode, argument)
 
     def tick(self) -> None:
-        if time.perf_counter() > self.deadline:
+        """Stop a script on the event loop that spends its time inside of native operations."""
+        if self._is_guarded and time.perf_counter() > self.deadline:
             raise Escaped("apart", "long native operations")
 
 
@@ -102,12 +127,12 @@ class Sandbox:
     def __init__(
         self, program: Program, limits: EngineLimits, *, is_shared: bool, is_guarded: bool
     ) -> None:
-        mail = self._mail = _Mail()
+        mail = self._mail = _Mail(is_guarded=is_guarded)
         engine = self._engine = Engine(limits)
         self._lines: list[tuple[int, int, str]] = []
         engine.define("$pending", mail.give)
         engine.define("$emit", mail.emit)
-        engine.define("$base64", convert_base64)
+        engine.define("$base64", mail.base64)
         engine.define("$escape", _escape)
         engine.run(_own_script("kernel.js"), LOAD_SECONDS)
         if program.uses_underscore:
@@ -125,8 +150,7 @@ class Sandbox:
         harden = "$take('$harden')" if is_shared else "undefined"
         engine.run(f"$start({harden}); 0", LOAD_SECONDS)
         self.load_errors = self._load()
-        self.load_logs = tuple(mail.logs)
-        mail.logs.clear()
+        self.load_logs = mail.logs()
 
     def _add_files(self, files: tuple[SourceFile, ...]) -> None:
         line = _FIRST_LINE
@@ -149,15 +173,13 @@ class Sandbox:
         Raises `ScriptTimeout`, `OutOfMemory` and `Escaped`; after these it may not.
         """
         mail = self._mail
-        mail.pending = pending
-        mail.logs.clear()
-        mail.deadline = time.perf_counter() + seconds
+        mail.begin(pending, seconds)
         text = self._engine.run(f"$propylon('call',{ref.file},{ref.case})", seconds)
         assert isinstance(text, str)
         is_clean = not text.startswith("#")
         if not is_clean:
             text = text[1:]
-        return Answer(text[0], text[1:], tuple(mail.logs)), is_clean
+        return Answer(text[0], text[1:], mail.logs()), is_clean
 
     def _error(self, described: str) -> ScriptError:
         found = json.loads(described)

@@ -15,6 +15,7 @@
   const resolvePromise = Promise.resolve;
   const then = Promise.prototype.then;
   const toText = String;
+  const slice = String.prototype.slice;
   const hasOwn = Object.prototype.hasOwnProperty;
   const ObjectPrototype = Object.prototype;
 
@@ -30,10 +31,14 @@
 
   // --- host functions -------------------------------------------------------------------------
 
+  const MAX_LINE = 8192;
   let isMuted = false; // top-level code speaks once, when it is loaded
 
   function say(level, text) {
-    if (!isMuted) emit(level, stringify(text));
+    if (isMuted) return;
+    const rest = text.length - MAX_LINE;
+    if (rest > 0) text = apply(slice, text, [0, MAX_LINE]) + "... (" + rest + " characters left out)";
+    emit(level, stringify(text));
   }
 
   function convert(mode, value) {
@@ -191,7 +196,6 @@
   const Reflect_get = Reflect.get;
   const toLower = String.prototype.toLowerCase;
   const toUpper = String.prototype.toUpperCase;
-  const slice = String.prototype.slice;
 
   const spellings = create(null); // the few dozen names that scripts use
   let spellingCount = 0;
