@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from stdio_kit import make_exchange
+import uvloop
+from stdio_kit import make_exchange, program, running
 
 from propylon.errors import Refusal
 from propylon.http.headers import Headers
@@ -106,3 +109,135 @@ async def test_internal_redirects_are_refused_in_any_case(start: Any, scheme: st
     gateway = await start.hook(f"return {{'request': {{'url': '{scheme}://self/x'}}}}")
     rewritten = make_exchange(rewritten_url="http://upstream.test/y")
     assert "internal redirect" in await reason_of(gateway.pre(rewritten))
+
+
+# --- replies that cannot be read --------------------------------------------------------------
+
+DEEP = "('[' * 5000 + ']' * 5000)"
+
+UNREADABLE = [
+    (f'\'{{"jsonrpc": "2.0", "id": %d, "result": \' % id + {DEEP} + "}}"', "cannot be read"),
+    (f'\'{{"result": \' + {DEEP} + \', "id": "%d"}}\' % id', "cannot be read"),
+    ('\'{"id": %d, "result": {"a": \' % id', "cannot be read"),
+    ('\'{"id": %d, "result": {"request": NaN}}\' % id', "cannot be read"),
+    ('\'{"id": %d, "error": "boom"}\' % id', "boom"),
+    ('\'{"id": %d, "error": {"code": "E7", "message": 5}}\' % id', "E7 5"),
+    ('\'{"id": %d, "error": {"message": "%s"}}\' % (id, \'x\' * 9000)', "error 0: xxx"),
+    ("'{\"id\": %d}' % id", "neither result nor error"),
+    ('\'{"id": %d, "method": 5, "result": {}}\' % id', "odd shape"),
+    ('\'{"id": %d, "result": null}\' % id', "expected an object"),
+    (f'\'{{"id": %d, "result": {{"request": %s}}}}\' % (id, {DEEP}[4100:5900])', "result"),
+]
+
+
+@pytest.mark.parametrize(("line", "words"), UNREADABLE)
+async def test_row_014_unreadable_reply_fails_its_call_at_once(
+    start: Any, line: str, words: str
+) -> None:
+    body = attack(f"id = message['id']; print({line}); return None")
+    gateway = await start.hook(body, coprocess_timeout_ms=60_000)
+    # More often than the child may write garbage: these are replies.
+    for _ in range(12):
+        assert words in await reason_of(gateway.pre(make_exchange(url="/hurt")))
+    assert await serves(gateway)
+    assert gateway.owner.status()["restarts"] == 0
+
+
+NAMELESS = [
+    f"'{{\"result\": ' + {DEEP} + '}}'",
+    f"'[{{\"result\": ' + {DEEP} + '}}]'",
+    f'\'{{"id": \' + {DEEP} + \', "method": "GetData"}}\'',
+]
+
+
+@pytest.mark.parametrize("line", NAMELESS)
+async def test_deep_reply_without_an_id_ends_the_child(start: Any, line: str) -> None:
+    gateway = await start.hook(attack(f"print({line}); return None"), coprocess_timeout_ms=60_000)
+    assert "without an id" in await reason_of(gateway.pre(make_exchange(url="/hurt")))
+    await gateway.until(lambda status: status["state"] == "ready" and status["restarts"] == 1)
+    assert await serves(gateway)
+
+
+@pytest.mark.parametrize("depth", [400, 900, 990, 5000])
+async def test_deep_messages_of_the_plugin_do_no_harm(start: Any, depth: int) -> None:
+    case = f"""
+    deep = '[' * {depth} + ']' * {depth}
+    print('{{"method": "Log", "params": {{"message": "m", "fields": {{"a": %s}}}}}}' % deep)
+    print('{{"method": "TriggerEvent", "params": {{"name": "a", "payload": %s}}}}' % deep)
+    if {depth} < 950:
+        print('{{"id": %s, "method": "GetData", "params": {{"key": "a"}}}}' % deep)
+    return {{'request': {{'set_headers': {{'X-Seen': '2'}}}}}}
+"""
+    gateway = await start.hook(attack(case.strip()))
+    exchange = make_exchange(url="/hurt")
+    await gateway.pre(exchange)
+    assert exchange.request.headers.get(b"X-Seen") == b"2"
+    assert await serves(gateway)
+    assert gateway.owner.status()["restarts"] == 0
+
+
+async def test_lone_surrogates_become_replacement_characters(start: Any) -> None:
+    case = r"""
+    text = '"a\\ud83d", "\\ude00b", "\\ud83d\\ude00", "\\\\ud83d"'.split(", ")
+    set_headers = ", ".join(f'"X-{n}": {each}' for n, each in enumerate(text))
+    reply = '{"set_headers": {%s}, "body": "cut \\ud83d"}' % set_headers
+    print('{"id": %d, "result": {"request": %s}}' % (message["id"], reply))
+    return None
+"""
+    gateway = await start.hook(attack(case.strip()))
+    for _ in range(12):
+        exchange = make_exchange("POST", url="/hurt", body=b"x")
+        await gateway.pre(exchange)
+        values = [exchange.request.headers.get(b"X-%d" % n) for n in range(4)]
+        assert [(value or b"").decode() for value in values] == [
+            "a\ufffd",
+            "\ufffdb",
+            "\U0001f600",
+            "\\ud83d",
+        ]
+        assert exchange.request.body == "cut \ufffd".encode()
+    assert gateway.owner.status()["restarts"] == 0
+
+
+# --- pipes that end, or do not ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("policy", [asyncio.new_event_loop, uvloop.new_event_loop])
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        ("sys.stdout.flush(); os.close(1); time.sleep(60)", "closed its stdout"),
+        ("os.close(0); time.sleep(60)", "closed its stdin"),
+    ],
+)
+def test_closed_pipe_ends_the_child_at_once(
+    policy: Callable[[], asyncio.AbstractEventLoop], case: str, words: str
+) -> None:
+    async def scenario() -> None:
+        async with running(program(attack(case)), coprocess_timeout_ms=60_000) as gateway:
+            assert await serves(gateway)
+            calls = [gateway.pre(make_exchange(url="/hurt")) for _ in range(3)]
+            reasons = await asyncio.gather(*map(reason_of, calls))
+            assert [words in reason for reason in reasons] == [True] * 3
+            await gateway.until(lambda s: s["state"] == "ready" and s["restarts"] == 1)
+            assert await serves(gateway)
+
+    with asyncio.Runner(loop_factory=policy) as runner:
+        runner.run(scenario())
+
+
+async def test_exit_status_is_known_though_the_pipes_end_first(
+    start: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    gateway = await start.hook(attack("os.close(1); time.sleep(0.05); os._exit(3)"))
+    await reason_of(gateway.pre(make_exchange(url="/hurt")))
+    await gateway.until(lambda status: status["restarts"] == 1)
+    printed = "".join(capfd.readouterr())
+    assert "exit status 3" in printed
+
+
+async def test_half_a_line_ends_at_the_deadline(start: Any) -> None:
+    case = "sys.stdout.write('{\"id\":'); sys.stdout.flush(); time.sleep(60)"
+    gateway = await start.hook(attack(case), coprocess_timeout_ms=300)
+    assert "no answer within" in await reason_of(gateway.pre(make_exchange(url="/hurt")))
+    assert "no answer within" in await reason_of(gateway.pre(make_exchange(url="/fine")))

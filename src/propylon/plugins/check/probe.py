@@ -17,6 +17,7 @@ from propylon.plugins.stdio.protocol import (
     METHOD_NOT_FOUND,
     PROTOCOL_VERSION,
     Message,
+    UnreadableReplyError,
     error_frame,
     messages_in,
     notification_frame,
@@ -130,7 +131,10 @@ class Probe:
             self.process.signal_group(signal.SIGKILL)
             return
         for frame in frames:
-            messages = messages_in(frame)
+            try:
+                messages = messages_in(frame)
+            except UnreadableReplyError:
+                messages = None
             if messages is None:
                 self.garbage.append(frame[:200])
             for message in messages or ():
@@ -138,6 +142,9 @@ class Probe:
 
     def stderr_received(self, data: bytes) -> None:
         self._stderr.feed(data)
+
+    def pipe_broken(self, reason: str) -> None:
+        """The cases find out: their calls stay without an answer."""
 
     def writing_paused(self) -> None:
         """A case sends a bounded amount: there is nothing to hold back."""

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from propylon.errors import PluginError
+
 _encoder = msgspec.json.Encoder(order="sorted")
 _ESCAPES = str.maketrans(
     {
@@ -21,8 +23,14 @@ _LARGEST_PLAIN = 1e21
 
 
 def go_json(value: Any) -> str:
-    """Encode `value` compactly: keys sorted, `<`, `>` and `&` escaped, whole floats plain."""
-    return _encoder.encode(_plain_numbers(value)).decode().translate(_ESCAPES)
+    """Encode `value` compactly: keys sorted, `<`, `>` and `&` escaped, whole floats plain.
+
+    Raises `PluginError` for a value too deep to be written.
+    """
+    try:
+        return _encoder.encode(_plain_numbers(value)).decode().translate(_ESCAPES)
+    except RecursionError as error:
+        raise PluginError("a value is nested too deep to be written as JSON") from error
 
 
 def _plain_numbers(value: Any) -> Any:

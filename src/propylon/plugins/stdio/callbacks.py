@@ -67,7 +67,7 @@ class Callbacks:
         """Serve a request or notification; return the frame to send, None for a notification."""
         try:
             result = self._serve(message)
-        except msgspec.ValidationError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return _refused(message, INVALID_PARAMS, f"{message.method}: {error}")
         except PluginError as error:
             return _refused(message, _STORE_FULL, str(error))
@@ -89,11 +89,13 @@ class Callbacks:
                 self._store.delete(msgspec.json.decode(params, type=_KeyParams).key)
             case "TriggerEvent":
                 event = msgspec.json.decode(params, type=_EventParams)
-                self._lines.write("info", "plugin event", {"name": event.name})
+                self._lines.write("info", "plugin event", {"name": event.name[:MAX_LINE_BYTES]})
             case "Log":
                 line = msgspec.json.decode(params, type=_LogParams)
                 level = _LOG_METHODS.get(line.level.lower(), "info")
-                self._lines.write(level, line.message[:MAX_LINE_BYTES], line.fields)
+                # Fields are not cut, for half a value misleads: large ones are left out.
+                fields = line.fields if len(params) <= MAX_LINE_BYTES else None
+                self._lines.write(level, line.message[:MAX_LINE_BYTES], fields)
             case _:
                 return None
         return {}

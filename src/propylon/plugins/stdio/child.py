@@ -24,7 +24,9 @@ from propylon.plugins.stdio.process import PluginProcess
 from propylon.plugins.stdio.protocol import (
     METHOD_NOT_FOUND,
     PROTOCOL_VERSION,
+    ErrorObject,
     Message,
+    UnreadableReplyError,
     error_text,
     messages_in,
     notification_frame,
@@ -43,6 +45,8 @@ _SHOWN_BYTES = 200
 
 # After `exit` and the end of stdin, before SIGTERM: a loop over stdin ends by itself.
 _EOF_GRACE_SECONDS = 1.0
+# A plugin that ends closes its pipes a moment before; its exit status is worth that moment.
+_EXIT_GRACE_SECONDS = 0.5
 
 
 class Handshake(Struct):
@@ -70,6 +74,7 @@ class Child:
         "_framer",
         "_garbage_frames",
         "_garbage_logged_at",
+        "_is_pipe_broken",
         "_is_stdout_paused",
         "_next_id",
         "_own_calls",
@@ -100,6 +105,7 @@ class Child:
         self._garbage_frames = 0
         self._garbage_logged_at = 0.0
         self._is_stdout_paused = False
+        self._is_pipe_broken = False
         self.process: PluginProcess
         self.handshake = MINIMAL
         self.heard_at = monotonic()
@@ -168,6 +174,8 @@ class Child:
 
     async def finish(self) -> int:
         """Kill what is left and free everything; returns how the process ended."""
+        if self._is_pipe_broken:
+            await self._has_exited_within(_EXIT_GRACE_SECONDS)
         code = await self.process.finish()
         self._stderr.finish()
         self._fail_own_calls("the plugin ended")
@@ -185,7 +193,11 @@ class Child:
         if self._framer.saw_headers:
             self._with_headers = True
         for frame in frames:
-            messages = messages_in(frame)
+            try:
+                messages = messages_in(frame)
+            except UnreadableReplyError as error:
+                self.condemn(str(error))
+                return
             if messages is None:
                 self._take_garbage(frame)
                 continue
@@ -194,6 +206,10 @@ class Child:
 
     def stderr_received(self, data: bytes) -> None:
         self._stderr.feed(data)
+
+    def pipe_broken(self, reason: str) -> None:
+        self._is_pipe_broken = True
+        self.condemn(reason)
 
     def writing_paused(self) -> None:
         self._dispatcher.pause()
@@ -210,11 +226,13 @@ class Child:
             self._answer(message)
             return
         error = message.error
-        if error is None and not message.has_result:
-            self._take_garbage(b"a JSON value that is no JSON-RPC message")
-            return
-        self._garbage_frames = 0
         call_id = message.call_id
+        if error is None and not message.has_result:
+            if call_id is None:
+                self._take_garbage(b"a JSON value that is no JSON-RPC message")
+                return
+            message.error = error = ErrorObject(0, "a reply with neither result nor error")
+        self._garbage_frames = 0
         if call_id is None:
             log.warning(
                 "the plugin sent a reply without an id",

@@ -3,6 +3,8 @@
 Linux kills a process when its parent dies if it asks for that (`PR_SET_PDEATHSIG`). The request
 must come from the child and survives exec, so a small interpreter asks and then becomes the
 plugin. Running Python between fork and exec of a threaded gateway would be unsafe; this is not.
+It also closes what it inherited: uvloop leaves copies of the pipes open in the child, and a pipe
+with a copy has no end when the plugin closes its own.
 Elsewhere the plugin notices the end of its stdin.
 """
 
@@ -19,6 +21,7 @@ _OWN_PREFIX = "TYK_GW_"
 
 _PROGRAM = f"""
 import ctypes, os, signal, sys
+os.closerange(3, os.sysconf("SC_OPEN_MAX"))
 ctypes.CDLL(None).prctl({_PR_SET_PDEATHSIG}, signal.SIGKILL, 0, 0, 0)
 if os.getppid() != int(sys.argv[1]):
     sys.exit("the gateway ended before its plugin started")

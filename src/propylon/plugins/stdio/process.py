@@ -33,6 +33,10 @@ class ProcessOwner(Protocol):
 
     def writing_resumed(self) -> None: ...
 
+    def pipe_broken(self, reason: str) -> None:
+        """Nothing more can be said or heard: a pipe ended, or what it brought raised."""
+        ...
+
 
 class PluginProcess:
     """A running child.
@@ -48,6 +52,7 @@ class PluginProcess:
         "_loop",
         "_open_outputs",
         "_outgoing",
+        "_owner",
         "_stderr",
         "_stdin",
         "_stdout",
@@ -63,6 +68,7 @@ class PluginProcess:
         self._flush_handle: asyncio.Handle | None = None
         self._has_closed_stdin = False
         self._is_stdin_gone = False
+        self._owner: ProcessOwner
         self._stdin: asyncio.WriteTransport
         self._stdout: asyncio.ReadTransport
         self._stderr: asyncio.ReadTransport
@@ -119,15 +125,16 @@ class PluginProcess:
         stdin, stdout, stderr = (
             os.fdopen(each, mode, 0) for each, mode in zip(pipes, ("wb", "rb", "rb"), strict=True)
         )
+        self._owner = owner
         self._stdin, _ = await self._loop.connect_write_pipe(
             lambda: _WriteProtocol(owner, self._stdin_ended), stdin
         )
         self._stdin.set_write_buffer_limits(high=_WRITE_HIGH_BYTES)
         self._stdout, _ = await self._loop.connect_read_pipe(
-            lambda: _ReadProtocol(owner.stdout_received, self._pipe_ended), stdout
+            lambda: _ReadProtocol(owner.stdout_received, self._stdout_ended, owner), stdout
         )
         self._stderr, _ = await self._loop.connect_read_pipe(
-            lambda: _ReadProtocol(owner.stderr_received, self._pipe_ended), stderr
+            lambda: _ReadProtocol(owner.stderr_received, self._pipe_ended, owner), stderr
         )
 
     def write(self, data: bytes) -> None:
@@ -195,6 +202,12 @@ class PluginProcess:
 
     def _stdin_ended(self) -> None:
         self._is_stdin_gone = True
+        if not self._has_closed_stdin:
+            self._owner.pipe_broken("the plugin closed its stdin")
+
+    def _stdout_ended(self) -> None:
+        self._pipe_ended()
+        self._owner.pipe_broken("the plugin closed its stdout")
 
     def _pipe_ended(self) -> None:
         self._open_outputs -= 1
@@ -219,14 +232,21 @@ class _ExitProtocol(asyncio.SubprocessProtocol):
 
 
 class _ReadProtocol(asyncio.Protocol):
-    __slots__ = ("_ended", "_received")
+    __slots__ = ("_ended", "_owner", "_received")
 
-    def __init__(self, received: Callable[[bytes], None], ended: Callable[[], None]) -> None:
+    def __init__(
+        self, received: Callable[[bytes], None], ended: Callable[[], None], owner: ProcessOwner
+    ) -> None:
         self._received = received
         self._ended = ended
+        self._owner = owner
 
     def data_received(self, data: bytes) -> None:
-        self._received(data)
+        try:
+            self._received(data)
+        except Exception as error:
+            # The loop would close the pipe and say so to nobody.
+            self._owner.pipe_broken(f"its output cannot be handled: {error!r}")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._ended()

@@ -2,17 +2,19 @@
 
 Replies are read by one strict, typed pass. Only when that fails is the message taken apart and
 normalised: camelCase names, numbers written as strings or floats, nulls, members we do not know.
+A reply that no pass can read still fails its call at once, when its id can be told.
 """
 
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any, get_args, get_type_hints
 
 import msgspec
 from msgspec import Raw, Struct
 
-from propylon.errors import PluginError
+from propylon.errors import PluginError, PropylonError
 from propylon.plugins.rich.objects import PluginObject, PluginReply
 
 PROTOCOL_VERSION = "1.0"
@@ -22,6 +24,40 @@ INVALID_PARAMS = -32602
 
 _NO_RAW = Raw(b"")
 _CAMEL_HUMP = re.compile("(?<=[a-z0-9])[A-Z]")
+
+# What JSON can be unreadable for; depth too, for the decoders recurse.
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+# Text up to a surrogate escape without its partner, or to the end: Node writes one when it cuts an
+# emoji in two. Possessive, and without a way to fail, so that each byte is passed over once.
+_LONE_SURROGATE = re.compile(
+    rb"((?:[^\\]++"
+    rb"|\\(?:[^u]|\Z)"
+    rb"|\\u(?![dD][89a-fA-F][0-9a-fA-F]{2})"
+    rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*+)"
+    rb"(?:(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\Z)"
+)
+# Each costs a call of Python; a message with more of them is no text.
+_MAX_LONE_SURROGATES = 10_000
+
+# Where writers put the id of a reply. Only the edges of a message are looked at: between them an
+# `id` may belong to anything.
+_VERSION = rb'"jsonrpc"\s*:\s*"2\.0"\s*'
+_ID = rb'"id"\s*:\s*"?(\d{1,16})"?\s*'
+_FIRST_ID = re.compile(rb"\s*\{\s*(?:" + _VERSION + rb",\s*)?" + _ID + b",")
+_LAST_ID = re.compile(rb",\s*" + _ID + rb"(?:,\s*" + _VERSION + rb")?\}\s*\Z")
+_ASKS = re.compile(
+    rb"\s*\{\s*(?:" + _VERSION + rb',\s*)?(?:"id"\s*:\s*[^,]{0,64},\s*)?"method"\s*:'
+)
+_EDGE_BYTES = 200
+
+# Integers below 2**53 have sixteen digits.
+_MAX_ID_DIGITS = 16
+_MAX_ERROR_CHARACTERS = 2000
+
+
+class UnreadableReplyError(PropylonError):
+    """A message too deep to read and without an id at its edges: some call waits for it in vain."""
 
 
 class ErrorObject(Struct, gc=False):
@@ -50,7 +86,7 @@ class Message(Struct, gc=False):
                 return self.id
             case float() if self.id.is_integer():
                 return int(self.id)
-            case str() if self.id.isdecimal():
+            case str() if self.id.isdecimal() and len(self.id) <= _MAX_ID_DIGITS:
                 return int(self.id)
         return None
 
@@ -95,29 +131,84 @@ def error_frame(call_id: Any, code: int, message: str) -> bytes:
 
 
 def messages_in(frame: bytes) -> list[Message] | None:
-    """Decode a frame: one message, a batch of them, or None for what is no message."""
+    """Decode a frame: one message, a batch of them, or None for what is no message.
+
+    A reply that cannot be read comes back as an error reply to the same call. Raises
+    `UnreadableReplyError` where even that is impossible.
+    """
+    if b"\\ud" in frame or b"\\uD" in frame:
+        frame = _LONE_SURROGATE.sub(_mended, frame, count=_MAX_LONE_SURROGATES)
     try:
         return [_message_decoder.decode(frame)]
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         pass
-    if not frame.lstrip().startswith(b"["):
+    if not frame[:_EDGE_BYTES].lstrip().startswith((b"{", b"[")):
         return None
     try:
-        return _batch_decoder.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        if frame.lstrip().startswith(b"["):
+            return _batch_decoder.decode(frame)
+        return _odd_message(msgspec.json.decode(frame))
+    except _UNREADABLE as error:
+        return _unreadable(frame, error)
+
+
+def _mended(found: re.Match[bytes]) -> bytes:
+    text: bytes = found[1]
+    return text if found[2] is None else text + b"\\ufffd"
+
+
+def _odd_message(loose: dict[str, Any]) -> list[Message] | None:
+    """Make a message of one whose members have the wrong types, if it answers or asks anything."""
+    method = loose.get("method")
+    if isinstance(method, str):
+        return [Message(loose.get("id"), method, params=_encoded(loose.get("params")))]
+    message = Message(loose.get("id"))
+    if message.call_id is None:
         return None
+    message.error = _odd_error(loose.get("error"))
+    return [message]
+
+
+def _odd_error(error: Any) -> ErrorObject:
+    if not isinstance(error, dict):
+        return ErrorObject(0, "a reply of odd shape" if error is None else error)
+    code = error.get("code")
+    text = error.get("message", "")
+    return ErrorObject(code, text) if isinstance(code, int) else ErrorObject(0, f"{code} {text}")
+
+
+def _unreadable(frame: bytes, error: Exception) -> list[Message] | None:
+    head = frame[:_EDGE_BYTES]
+    if _ASKS.match(head):
+        return None
+    found = _FIRST_ID.match(head) or _LAST_ID.search(frame[-_EDGE_BYTES:])
+    if found is not None:
+        reason = ErrorObject(0, f"a reply that cannot be read: {error}")
+        return [Message(int(found[1]), error=reason)]
+    if isinstance(error, RecursionError):
+        raise UnreadableReplyError(f"a reply without an id at its edges: {error}") from error
+    return None
+
+
+def _encoded(value: Any) -> Raw:
+    return _NO_RAW if value is None else Raw(_encoder.encode(value))
 
 
 def reply_in(result: bytes | Raw) -> PluginReply:
     """Decode the result of a Dispatch. Raises `PluginError` naming the field at fault."""
     try:
         return _reply_decoder.decode(result)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except _UNREADABLE:
         return _lenient_reply(bytes(result))
 
 
 def error_text(error: ErrorObject) -> str:
-    return f"the plugin answered error {error.code}: {error.message}"
+    """Say what a plugin answered, in a length that fits a log line."""
+    try:
+        text = str(error.message)
+    except RecursionError:
+        text = "a message too deep to be shown"
+    return f"the plugin answered error {error.code}: {text[:_MAX_ERROR_CHARACTERS]}"
 
 
 def _lenient_reply(result: bytes) -> PluginReply:
@@ -126,7 +217,7 @@ def _lenient_reply(result: bytes) -> PluginReply:
         if not isinstance(loose, dict):
             raise PluginError("result: expected an object")
         return msgspec.convert(_normalised(loose, PluginReply), PluginReply, strict=False)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise PluginError(f"the plugin's reply is not usable: result: {error}") from error
 
 
@@ -159,15 +250,18 @@ def _snake(name: str) -> str:
     return _CAMEL_HUMP.sub(lambda hump: "_" + hump[0].lower(), name)
 
 
+@cache
 def _fields_of(kind: type[Struct]) -> dict[str, Any]:
     hints = get_type_hints(kind)
     return {name: hint for name, hint in hints.items() if hint is not Raw}
 
 
+@cache
 def _is_map(kind: Any) -> bool:
     return any(getattr(each, "__origin__", each) is dict for each in (kind, *get_args(kind)))
 
 
+@cache
 def _structs_in(kind: Any) -> tuple[type[Struct], ...]:
     """Return the Struct that a type is made of: itself, optional, in a list or as map value."""
     if isinstance(kind, type) and issubclass(kind, Struct):

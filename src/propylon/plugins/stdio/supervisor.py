@@ -160,6 +160,8 @@ class Supervisor:
             reason = str(error)
         finally:
             self._child = None
+            # Its end may take a moment; it does not serve in that moment.
+            self._show("backoff")
             self.dispatcher.child_lost(f"the plugin is down: {reason or 'the gateway is stopping'}")
             code = await child.finish()
         if not self._stopping.is_set():
