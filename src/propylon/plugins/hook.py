@@ -49,6 +49,8 @@ class LoadedHooks:
     response: tuple[ResponseStep, ...] = ()
     warnings: tuple[str, ...] = field(default=())
     "What the plugin's author should know though the API loads; logged and shown in `/hello`."
+    problems: tuple[str, ...] = ()
+    "Why hooks of this API refuse every request; a reload keeps what served without any instead."
 
 
 class PluginHost(Protocol):
