@@ -1,19 +1,23 @@
 """The build flow: configuration and definition files become a `Snapshot`.
 
-A build reads files, loads plugins and may take its time, in slices, while the old snapshot serves.
-A definition that is broken is left out and named; on a reload the version that served before goes
-on serving. Anything else that fails ends the build and changes nothing.
+A build loads plugins and may take its time, in slices, while the old snapshot serves. A definition
+that cannot be read or built, or whose hooks cannot run, is named; on a reload the version that
+served before goes on serving: the API itself where this worker still has it, else one built from
+the text of it. Anything else that fails ends the build and changes nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import msgspec
 
 from propylon.apis.definition import ApiDefinition
 from propylon.apis.load import LoadedDefinitions, load_definitions
-from propylon.chain import build_chain
+from propylon.apis.source_files import DefinitionFile
+from propylon.chain import Chain, build_chain
 from propylon.config.model import Config
 from propylon.errors import ConfigError
 from propylon.net.upstream_pool import UpstreamPools
@@ -35,12 +39,68 @@ log = get_logger("main")
 SLICE_SECONDS = 0.005
 
 
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    """The hooks of one API and the host that will unload them."""
+# Said of a definition that failed while its API is served all the same.
+STILL_SERVES = " (the version loaded before goes on serving)"
+REFUSES = " (its hooks refuse every request)"
 
-    host: PluginHost
-    hooks: LoadedHooks
+
+class _Built:
+    """One API and what has to be given back when no snapshot uses it any more."""
+
+    __slots__ = ("api", "hooks", "host", "users")
+
+    def __init__(self, api: Api, hooks: LoadedHooks, host: PluginHost | None) -> None:
+        self.api = api
+        self.hooks = hooks
+        self.host = host
+        self.users = 0
+        "Living snapshots that serve it; a reload may carry it over."
+
+    def __repr__(self) -> str:
+        return f"<_Built {self.api.definition.api_id} users={self.users}>"
+
+
+class _Draft:
+    """A snapshot in the making: which text of each file is tried, and what came of it."""
+
+    def __init__(self, files: Sequence[DefinitionFile], pages: ErrorPages) -> None:
+        self.files = {file.source: file for file in files}
+        self.pages = pages
+        self.built: dict[str, _Built] = {}
+        self.refused: dict[str, LoadFailure] = {}
+        "What building found; reading has its own failures."
+        self.kept: set[str] = set()
+        "Files in whose place the API that serves is carried over."
+
+    def try_last_good(self, source: str, failure: LoadFailure) -> bool:
+        """Go back to the text that served before, if this was not it already."""
+        file = self.files.get(source)
+        if file is None or file.problem or file.last_good in (None, file.text):
+            return False
+        self.files[source] = msgspec.structs.replace(file, problem=failure.message)
+        return True
+
+    def failures(self, found: LoadedDefinitions) -> tuple[LoadFailure, ...]:
+        read = {
+            each.source: LoadFailure(each.source, each.api_id, each.name, each.message)
+            for each in found.failures
+        }
+        for source, failure in self.refused.items():
+            # What reading found comes first; a refusal of ours that reading repeats knows more.
+            if source not in read or read[source].message == failure.message:
+                read[source] = failure
+        return tuple(self._told(each, found) for each in read.values())
+
+    def _told(self, failure: LoadFailure, found: LoadedDefinitions) -> LoadFailure:
+        """Say what serves in spite of the failure."""
+        built = self.built.get(failure.source)
+        if built is None:
+            return failure
+        is_old = failure.source in self.kept or failure.source in found.kept
+        said = STILL_SERVES if is_old else ""
+        if built.hooks.problems:
+            said += REFUSES
+        return replace(failure, message=failure.message + said)
 
 
 class Builder:
@@ -57,44 +117,23 @@ class Builder:
         self._environ = environ
         self._hosts = hosts
         self._pools = pools
-        self._loaded: dict[int, list[_Loaded]] = {}
-        "What each living snapshot must unload, by its identity."
-        self._last_good: dict[str, ApiDefinition] = {}
-        "The definition that serves, by its file."
+        self._built: dict[int, tuple[_Built, ...]] = {}
+        "What each living snapshot uses, by its identity."
+        self._serving: dict[str, _Built] = {}
+        "What serves, by the file of its definition."
 
-    async def build(self) -> Snapshot:
+    async def build(self, files: Sequence[DefinitionFile]) -> Snapshot:
         """Build a snapshot beside the one that serves. After `ConfigError` nothing has changed."""
-        found = await asyncio.to_thread(load_definitions, self._config, self._environ)
-        pages = ErrorPages.load(self._config)
-        for notice in found.notices:
-            log.warning(notice)
-        definitions, failures = self._keep_last_good(found)
-        apis: list[Api] = []
-        loaded: list[_Loaded] = []
-        slice_end = asyncio.get_running_loop().time() + SLICE_SECONDS
+        draft = _Draft(files, ErrorPages.load(self._config))
         try:
-            for definition in definitions:
-                try:
-                    apis.append(self._build_api(definition, pages, loaded))
-                except ConfigError as error:
-                    failures.append(_failure(definition, error))
-                if asyncio.get_running_loop().time() > slice_end:
-                    await asyncio.sleep(0)
-                    slice_end = asyncio.get_running_loop().time() + SLICE_SECONDS
-            router = build_router([Route(api.definition, api) for api in apis], self._config)
-            snapshot = Snapshot(tuple(apis), router, pages, tuple(failures))
+            return self._finish(draft, await self._build_all(draft))
         except BaseException:
-            _unload(loaded)
-            self._pools.forget([target for api in apis for target in api.targets])
+            self._free([built for built in draft.built.values() if not built.users])
             raise
-        self._loaded[id(snapshot)] = loaded
-        return snapshot
 
     def serves(self, snapshot: Snapshot) -> None:
-        """`snapshot` answers requests now: remember its definitions, tell the plugin hosts."""
-        self._last_good = {
-            api.definition.source: api.definition for api in snapshot.apis if api.definition.source
-        }
+        """`snapshot` answers requests now: remember its APIs, tell the plugin hosts."""
+        self._serving = {built.api.definition.source: built for built in self._built[id(snapshot)]}
         for driver, host in self._hosts.items():
             mine = [
                 definition
@@ -105,28 +144,124 @@ class Builder:
             host.snapshot_changed(tuple(mine))
 
     def discard(self, snapshot: Snapshot) -> None:
-        """No request uses `snapshot` any more: free its plugins and its idle connections."""
-        _unload(self._loaded.pop(id(snapshot), []))
-        self._pools.forget([target for api in snapshot.apis for target in api.targets])
+        """No request uses `snapshot` any more: free what no other snapshot uses."""
+        unused = []
+        for built in self._built.pop(id(snapshot), ()):
+            built.users -= 1
+            if not built.users:
+                unused.append(built)
+        self._free(unused)
+
+    # -- a snapshot --------------------------------------------------------------------------------
+
+    async def _build_all(self, draft: _Draft) -> LoadedDefinitions:
+        """Read and build until no file has to go back to the text that served before."""
+        while True:
+            found = await asyncio.to_thread(
+                load_definitions, self._config, self._environ, tuple(draft.files.values())
+            )
+            slice_end = asyncio.get_running_loop().time() + SLICE_SECONDS
+            is_settled = True
+            for definition in found.definitions:
+                is_settled = self._build_one(definition, draft) and is_settled
+                if asyncio.get_running_loop().time() > slice_end:
+                    await asyncio.sleep(0)
+                    slice_end = asyncio.get_running_loop().time() + SLICE_SECONDS
+            if is_settled:
+                return found
+
+    def _finish(self, draft: _Draft, found: LoadedDefinitions) -> Snapshot:
+        for notice in found.notices:
+            log.warning(notice)
+        # In the order of the definitions, which is the order in which routes are tried.
+        sources = [definition.source for definition in found.definitions]
+        used = tuple(draft.built[source] for source in sources if source in draft.built)
+        self._free([b for b in draft.built.values() if b not in used and not b.users])
+        draft.built = {built.api.definition.source: built for built in used}
+        apis = tuple(built.api for built in used)
+        router = build_router([Route(api.definition, api) for api in apis], self._config)
+        snapshot = Snapshot(apis, router, draft.pages, draft.failures(found))
+        for built in used:
+            built.users += 1
+            for warning in built.hooks.warnings:
+                definition = built.api.definition
+                log.warning(warning, api_id=definition.api_id, api_name=definition.name)
+        self._built[id(snapshot)] = used
+        return snapshot
+
+    def _build_one(self, definition: ApiDefinition, draft: _Draft) -> bool:
+        """Build one API of the draft; False when its file has to be read again in an older text."""
+        source = definition.source
+        earlier = draft.built.get(source)
+        if earlier is not None:
+            if earlier.api.definition == definition:
+                return True
+            self._drop(source, draft)
+        try:
+            built: _Built | None = self._build_api(definition, draft.pages)
+            problems = "; ".join(built.hooks.problems) if built is not None else ""
+            failure = _failure(definition, ConfigError(problems)) if problems else None
+        except ConfigError as error:
+            built, failure = None, _failure(definition, error)
+        if built is not None:
+            draft.built[source] = built
+        if failure is None:
+            return True
+        # What was said first is about the file as it is now.
+        draft.refused.setdefault(source, failure)
+        serving = self._serving.get(source)
+        if serving and serving.api.definition == definition and not serving.hooks.problems:
+            self._drop(source, draft)
+            draft.built[source] = serving
+            draft.kept.add(source)
+            return True
+        if draft.try_last_good(source, failure):
+            self._drop(source, draft)
+            return False
+        return True
+
+    def _drop(self, source: str, draft: _Draft) -> None:
+        built = draft.built.pop(source, None)
+        if built is not None and not built.users:
+            self._free([built])
+
+    def _free(self, unused: Sequence[_Built]) -> None:
+        for built in unused:
+            if built.host is not None:
+                built.host.unload(built.hooks)
+        self._pools.forget([target for built in unused for target in built.api.targets])
 
     # -- one API -----------------------------------------------------------------------------------
 
-    def _build_api(
-        self, definition: ApiDefinition, pages: ErrorPages, loaded: list[_Loaded]
-    ) -> Api:
-        config = self._config
-        trust = _trust(definition, config)
+    def _build_api(self, definition: ApiDefinition, pages: ErrorPages) -> _Built:
+        # Alone in a router, so that what no router takes is this definition's own failure.
+        build_router([Route(definition, None)], self._config)
+        trust = _trust(definition, self._config)
         targets = _targets(definition, trust)
         overrides = _overrides(definition, trust)
-        self._pools.prepare([*targets, *overrides.values()])
+        host, hooks = self._load_hooks(definition)
         try:
-            hooks = self._load_hooks(definition, loaded)
-            chain = build_chain(definition, config, hooks)
+            self._pools.prepare([*targets, *overrides.values()])
+            chain = build_chain(definition, self._config, hooks)
+            api = self._make_api(definition, chain, pages, Balancer(targets), overrides)
         except BaseException:
+            if host is not None:
+                host.unload(hooks)
             self._pools.forget([*targets, *overrides.values()])
             raise
-        listen_path = ListenPath.compile(definition.proxy.listen_path)
+        return _Built(api, hooks, host)
+
+    def _make_api(
+        self,
+        definition: ApiDefinition,
+        chain: Chain,
+        pages: ErrorPages,
+        balancer: Balancer,
+        overrides: Mapping[str, Target],
+    ) -> Api:
+        config = self._config
         options = config.http_server_options
+        listen_path = ListenPath.compile(definition.proxy.listen_path)
         return Api(
             definition=definition,
             steps=chain.steps,
@@ -134,50 +269,25 @@ class Builder:
             skips_options=chain.skips_options,
             error_pages=pages,
             strip=listen_path.strip if definition.proxy.strip_listen_path else _keep,
-            balancer=Balancer(targets),
+            balancer=balancer,
             overrides=overrides,
             rules=_rules(definition, config),
             response_seconds=config.proxy_default_timeout or 30.0,
             max_body_bytes=options.max_request_body_size or config.http_limits.max_body_bytes,
         )
 
-    def _load_hooks(self, definition: ApiDefinition, loaded: list[_Loaded]) -> LoadedHooks:
+    def _load_hooks(self, definition: ApiDefinition) -> tuple[PluginHost | None, LoadedHooks]:
         hooks = discover_hooks(definition, self._config)
         if not hooks:
-            return LoadedHooks()
+            return None, LoadedHooks()
         driver = driver_of(definition, hooks, self._config)
         host = self._hosts.get(driver) or UnavailableHost(driver)
-        result = host.load(definition, hooks)
-        loaded.append(_Loaded(host, result))
-        for warning in result.warnings:
-            log.warning(warning, api_id=definition.api_id, api_name=definition.name)
-        return result
-
-    def _keep_last_good(
-        self, found: LoadedDefinitions
-    ) -> tuple[list[ApiDefinition], list[LoadFailure]]:
-        """Put the serving version in the place of each definition that cannot be read any more."""
-        definitions = list(found.definitions)
-        taken = {definition.api_id for definition in definitions}
-        failures = []
-        for failed in found.failures:
-            message = failed.message
-            old = self._last_good.get(failed.source)
-            if old is not None and old.api_id not in taken:
-                definitions.append(old)
-                message += " (the version loaded before goes on serving)"
-            failures.append(LoadFailure(failed.source, failed.api_id, failed.name, message))
-        return definitions, failures
-
-
-def _unload(loaded: list[_Loaded]) -> None:
-    for each in loaded:
-        each.host.unload(each.hooks)
+        return host, host.load(definition, hooks)
 
 
 def _failure(definition: ApiDefinition, error: ConfigError) -> LoadFailure:
     return LoadFailure(
-        error.source or definition.source,
+        definition.source,
         definition.api_id,
         definition.name,
         f"{error.path}: {error.message}" if error.path else error.message,

@@ -24,6 +24,7 @@ from propylon.processes.errors import StartError
 
 if TYPE_CHECKING:
     from propylon.config.model import Config
+    from propylon.lint import LintReport
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT
 
@@ -107,18 +108,33 @@ def lint(
     ctx: click.Context, options: StartOptions, conf: str | None, port: int | None, debug: bool
 ) -> None:
     """Check the configuration and every API definition; change nothing."""
-    from propylon.lint import lint as find_issues
-
     path = options.overridden_by(StartOptions(conf, port, debug)).conf
-    issues = find_issues(path, os.environ)
+    report = _lint(path)
     shown = path or _found_conf()
-    if not issues:
+    if report.issues:
+        click.echo(f"issues found in {shown}:")
+        for issue in report.issues:
+            click.echo(issue)
+    else:
         click.echo(f"found no issues in {shown}")
-        return
-    click.echo(f"issues found in {shown}:")
-    for issue in issues:
-        click.echo(issue)
-    ctx.exit(1)
+    for notice in report.notices:
+        click.echo(f"notice: {notice}")
+    ctx.exit(1 if report.issues else 0)
+
+
+def _lint(path: str | None) -> LintReport:
+    """Lint in silence: what building would log stands in the report."""
+    from propylon.config.model import Config
+    from propylon.lint import lint as find_issues
+    from propylon.observe.logs import configure
+
+    descriptor = os.open(os.devnull, os.O_WRONLY)
+    writer = configure(Config(), descriptor=descriptor)
+    try:
+        return find_issues(path, os.environ)
+    finally:
+        writer.close()
+        os.close(descriptor)
 
 
 def _found_conf() -> str:
@@ -189,11 +205,13 @@ def check(ctx: click.Context, command: tuple[str, ...]) -> None:
 
 def _start(options: StartOptions) -> int:
     """Load the configuration, begin to log, run until told to stop."""
+    from propylon.config.files import check_files
     from propylon.config.load import load_config
     from propylon.observe.logs import configure, get_logger
     from propylon.processes.supervisor import run_gateway
 
     loaded = load_config(options.conf, os.environ, port=options.port)
+    check_files(loaded)
     config = _debugging(loaded.config) if options.debug else loaded.config
     writer = configure(config)
     try:

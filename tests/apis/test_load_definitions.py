@@ -11,6 +11,7 @@ import pytest
 
 from propylon.apis.definition import ApiDefinition
 from propylon.apis.load import LoadedDefinitions, load_definitions
+from propylon.apis.source_files import read_source_files
 from propylon.config.model import Config, FileStore, Kv
 from propylon.errors import ConfigError
 
@@ -42,7 +43,9 @@ def write(folder: Path, **files: Any) -> None:
 
 
 def load(folder: Path, environ: dict[str, str] | None = None, **config: Any) -> LoadedDefinitions:
-    return load_definitions(Config(app_path=str(folder), **config), environ or {})
+    settings = Config(app_path=str(folder), **config)
+    found = read_source_files(settings)
+    return load_definitions(settings, environ or {}, found.files)
 
 
 def failure(folder: Path, **config: Any) -> str:
@@ -275,7 +278,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(ConfigError, match=r"\$\.app_path: .* expected a folder"):
         load(tmp_path / "none")
     monkeypatch.chdir(tmp_path)
-    found = load_definitions(Config(), {})
+    found = read_source_files(Config())
     assert found.notices == ("app_path: folder apps/ does not exist, no API is loaded",)
 
 

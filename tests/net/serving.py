@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from propylon.apis.source_files import read_source_files
 from propylon.build import Builder
 from propylon.config.load import load_config
 from propylon.pipeline.exchange import Exchange
@@ -84,7 +85,7 @@ async def serving(
     ended = Ended()
     loop = asyncio.get_running_loop()
     server = Server(loaded, loop, endpoints=NoEndpoints(), access_log=ended)
-    built = await Builder(loaded, {}, {}, server.pools).build()
+    built = await Builder(loaded, {}, {}, server.pools).build(read_source_files(loaded).files)
     api = replace(
         built.apis[0],
         steps=tuple(steps),

@@ -10,6 +10,8 @@ import msgspec
 from propylon.processes.channel import Channel
 from propylon.processes.messages import Commit, Ping, Prepare, Start, ToWorker
 
+NO_FILES = msgspec.Raw(b'{"files":[]}')
+
 
 class End:
     """One end of a channel and what came out of it."""
@@ -27,14 +29,25 @@ async def test_messages_arrive_typed_and_in_order() -> None:
     here, there = End(), End()
     sender, receiver = await here.open(ours), await there.open(theirs)
     config = msgspec.Raw(msgspec.json.encode({"secret": "x" * 300_000}))
-    start = Start(config=config, listeners=[], slot=1, worker_count=2, plugin_socket=None)
-    for message in (start, Prepare(1), Commit(1)):
+    start = Start(
+        config=config,
+        sources=NO_FILES,
+        listeners=[],
+        slot=1,
+        is_replacement=False,
+        worker_count=2,
+        plugin_socket=None,
+    )
+    for message in (start, Prepare(1, NO_FILES), Commit(1)):
         sender.send(message)
     async with asyncio.timeout(5):
         first = await there.messages.get()
         assert isinstance(first, Start)
         assert bytes(first.config) == bytes(config)
-        assert [await there.messages.get() for _ in range(2)] == [Prepare(1), Commit(1)]
+        assert [await there.messages.get() for _ in range(2)] == [
+            Prepare(1, NO_FILES),
+            Commit(1),
+        ]
         sender.close()
         await there.closed.wait()
         await here.closed.wait()
@@ -47,10 +60,13 @@ async def test_bytes_in_any_pieces() -> None:
     end = End()
     channel = await end.open(ours)
     with theirs:
-        for byte in b'{"type":"ping"}\n{"type":"prepare","reload":3}\n':
+        for byte in b'{"type":"ping"}\n{"type":"prepare","reload":3,"sources":{"files":[]}}\n':
             theirs.send(bytes([byte]))
         async with asyncio.timeout(5):
-            assert [await end.messages.get() for _ in range(2)] == [Ping(), Prepare(3)]
+            assert [await end.messages.get() for _ in range(2)] == [
+                Ping(),
+                Prepare(3, NO_FILES),
+            ]
     channel.close()
     await end.closed.wait()
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
+
 from propylon.processes.reload import ReloadLoop, ReloadOutcome, reload_all
+
+NO_FILES = msgspec.Raw(b'{"files":[]}')
 
 
 class Target:
@@ -15,7 +19,7 @@ class Target:
         self._name = name
         self._reason = reason
 
-    async def prepare(self, number: int) -> str:
+    async def prepare(self, number: int, sources: msgspec.Raw) -> str:
         self._said.append(f"{self._name} prepare {number}")
         return self._reason
 
@@ -28,7 +32,7 @@ class Target:
 
 async def test_all_prepare_before_any_commits() -> None:
     said: list[str] = []
-    outcome = await reload_all([Target(said, "a"), Target(said, "b")], 7)
+    outcome = await reload_all([Target(said, "a"), Target(said, "b")], 7, NO_FILES)
     assert outcome.is_done
     assert said == ["a prepare 7", "b prepare 7", "a commit 7", "b commit 7"]
 
@@ -36,13 +40,13 @@ async def test_all_prepare_before_any_commits() -> None:
 async def test_one_failure_aborts_all_and_is_said_once() -> None:
     said: list[str] = []
     targets = [Target(said, "a", "bad"), Target(said, "b"), Target(said, "c", "bad")]
-    outcome = await reload_all(targets, 1)
+    outcome = await reload_all(targets, 1, NO_FILES)
     assert outcome.reason == "bad"
     assert said[3:] == ["a abort 1: bad", "b abort 1: bad", "c abort 1: bad"]
 
 
 async def test_without_workers_there_is_nothing_to_reload() -> None:
-    assert not (await reload_all([], 1)).is_done
+    assert not (await reload_all([], 1, NO_FILES)).is_done
 
 
 async def test_requests_during_a_reload_lead_to_exactly_one_more() -> None:

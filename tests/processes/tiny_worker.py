@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from propylon.apis.source_files import DefinitionFile
 from propylon.errors import ConfigError
 from propylon.processes.listeners import Listener
 from propylon.processes.worker import BuildReport, WorkerContext, run_worker
@@ -32,15 +33,17 @@ class TinyService:
         self._servers: list[asyncio.Server] = []
         self._connections: set[asyncio.Task[None]] = set()
 
-    async def start(self, listeners: Sequence[Listener]) -> BuildReport:
+    async def start(
+        self, listeners: Sequence[Listener], sources: Sequence[DefinitionFile]
+    ) -> BuildReport:
         self._state = self._build()
         for listener in listeners:
             self._servers.append(await asyncio.start_server(self._serve, sock=listener.socket))
-        return BuildReport(1, 0)
+        return BuildReport(1)
 
-    async def prepare(self) -> BuildReport:
+    async def prepare(self, sources: Sequence[DefinitionFile]) -> BuildReport:
         self._prepared = self._build()
-        return BuildReport(1, 0)
+        return BuildReport(1)
 
     def commit(self) -> None:
         self._state = self._prepared

@@ -6,7 +6,7 @@ contradicts itself or cannot be honoured.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -39,18 +39,20 @@ _CHOICES: dict[str, Sequence[str]] = {
 _PORT = (0, 65_535)
 _COUNT = (1, 2**31)
 _NOT_NEGATIVE = (0, 2**62)
+# More than a day is a slip of the unit: milliseconds or nanoseconds.
+_SECONDS = (0, 86_400)
 _RANGES: dict[str, tuple[float, float]] = {
     "listen_port": _PORT,
     "control_api_port": _PORT,
     "workers": (0, 1024),
-    "graceful_shutdown_timeout_duration": _NOT_NEGATIVE,
-    "graceful_shutdown_delay_seconds": _NOT_NEGATIVE,
-    "proxy_default_timeout": _NOT_NEGATIVE,
+    "graceful_shutdown_timeout_duration": _SECONDS,
+    "graceful_shutdown_delay_seconds": _SECONDS,
+    "proxy_default_timeout": _SECONDS,
     "max_idle_connections": _NOT_NEGATIVE,
     "max_idle_connections_per_host": _NOT_NEGATIVE,
     "max_conn_time": _NOT_NEGATIVE,
-    "http_server_options.read_timeout": _NOT_NEGATIVE,
-    "http_server_options.write_timeout": _NOT_NEGATIVE,
+    "http_server_options.read_timeout": _SECONDS,
+    "http_server_options.write_timeout": _SECONDS,
     "http_server_options.max_request_body_size": _NOT_NEGATIVE,
     "http_limits.max_head_bytes": (1024, 2**24),
     "http_limits.max_header_count": _COUNT,
@@ -107,14 +109,15 @@ def settle(config: Config, set_paths: frozenset[str]) -> Config:
     )
 
 
-def check(config: Config, problems: Problems) -> None:
-    """Record every value that cannot be honoured."""
+def check(config: Config, written: Mapping[str, Any], problems: Problems) -> None:
+    """Record every value that cannot be honoured; `written` are the values as they were given."""
     for path, choices in _CHOICES.items():
         _expect(path, _value(config, path), choices, problems)
     for path, (lowest, highest) in _RANGES.items():
         value = _value(config, path)
         if not lowest <= value <= highest:
-            problems.add(f"$.{path}", f"{value}, expected {lowest} to {highest}")
+            shown = describe(written.get(path, value))
+            problems.add(f"$.{path}", f"{shown}, expected {lowest} to {highest}")
     _check_tls_versions(config, problems)
     _check_storage(config, problems)
     _check_modes(config, problems)

@@ -12,10 +12,13 @@ from typing import Any, NoReturn
 
 from propylon.errors import ConfigError
 
+# What to say about a key that stands twice in one object.
+REPEATED = "listed twice, the last counts"
 
-def read_object(path: Path) -> dict[str, Any]:
+
+def read_object(path: Path, *, repeated: list[str] | None = None) -> dict[str, Any]:
     """Read a file that must hold one JSON object; raise `ConfigError` when it does not."""
-    return parse_object(read_text(path), source=str(path))
+    return parse_object(read_text(path), source=str(path), repeated=repeated)
 
 
 def read_text(path: Path) -> str:
@@ -28,17 +31,28 @@ def read_text(path: Path) -> str:
         raise ConfigError(f"not UTF-8 at byte {error.start}", source=str(path)) from error
 
 
-def parse_object(text: str, *, source: str) -> dict[str, Any]:
-    value = parse(text, source=source)
+def parse_object(text: str, *, source: str, repeated: list[str] | None = None) -> dict[str, Any]:
+    value = parse(text, source=source, repeated=repeated)
     if not isinstance(value, dict):
         raise ConfigError(f"{describe(value)}, expected an object", source=source, path="$")
     return value
 
 
-def parse(text: str, *, source: str) -> Any:
-    """Parse one JSON text; every failure names line and column."""
+def parse(text: str, *, source: str, repeated: list[str] | None = None) -> Any:
+    """Parse one JSON text; every failure names line and column.
+
+    The paths of keys that stand twice in one object are added to `repeated`.
+    """
+    has_repeated = False
+
+    def make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal has_repeated
+        value = _object(pairs)
+        has_repeated = has_repeated or len(value) < len(pairs)
+        return value
+
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
+        value = json.loads(text, object_pairs_hook=make_object, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         where = f"{source}:{error.lineno}:{error.colno}"
         raise ConfigError(f"not JSON: {error.msg}", source=where) from error
@@ -48,6 +62,9 @@ def parse(text: str, *, source: str) -> Any:
         raise ConfigError("not usable: nested too deeply", source=source) from error
     except ValueError as error:  # an integer of thousands of digits
         raise ConfigError(f"not usable: {error}", source=source) from error
+    if has_repeated and repeated is not None:
+        # A second pass, because only the whole text tells where an object is.
+        repeated += _find_repeated(json.loads(text, object_pairs_hook=_Pairs), "$")
     return _without_lone_surrogates(value) if "\\ud" in text.lower() else value
 
 
@@ -70,6 +87,26 @@ class _ConstantError(Exception):
 
 def _refuse_constant(name: str) -> NoReturn:
     raise _ConstantError(name)
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object with all its members, equal keys too."""
+
+
+def _find_repeated(value: Any, path: str) -> list[str]:
+    found: list[str] = []
+    if isinstance(value, _Pairs):
+        seen: set[str] = set()
+        for key, member in value:
+            where = f"{path}.{key}"
+            if key in seen and where not in found:
+                found.append(where)
+            seen.add(key)
+            found += _find_repeated(member, where)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            found += _find_repeated(item, f"{path}[{index}]")
+    return found
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from propylon.config.decode import (
     read_string,
 )
 from propylon.config.environment import omits_file, read_environment
+from propylon.config.json_text import REPEATED
 from propylon.config.json_text import read_object as read_file
 from propylon.config.keys import BY_PATH, DEAD_KEYS, ROOT, Feature, Key, KeyGroup, Kind
 from propylon.config.model import Config
@@ -53,6 +54,8 @@ class LoadedConfig:
     config: Config
     source: str
     notices: tuple[str, ...]
+    origins: Mapping[str, str] = field(default_factory=dict)
+    "Where a value came from when not from the file, by its JSON path."
 
 
 def load_config(
@@ -65,7 +68,9 @@ def load_config(
     """
     source = find_file(conf_path)
     problems = Problems(source or "defaults")
-    raw = read_file(Path(source)) if source and not omits_file(environ, problems) else {}
+    repeated: list[str] = []
+    reads_file = bool(source) and not omits_file(environ, problems)
+    raw = read_file(Path(source), repeated=repeated) if reads_file else {}
     settings = _Settings(problems)
     settings.add_file(raw)
     overrides = read_environment(environ, problems)
@@ -75,7 +80,12 @@ def load_config(
     settings.resolve_references(environ)
     config = settings.freeze()
     problems.raise_if_any()
-    return LoadedConfig(config, source, (*settings.notices(), *overrides.notices))
+    notices = (
+        *settings.notices(),
+        *overrides.notices,
+        *(f"{path}: {REPEATED}" for path in repeated),
+    )
+    return LoadedConfig(config, source, notices, problems.sources)
 
 
 def find_file(conf_path: str | None) -> str:
@@ -135,7 +145,7 @@ class _Settings:
             if value is ABSENT:
                 del self.values[path]
         config = settle(decode(Config, self._as_object(), notes), frozenset(self.values))
-        check(config, self.problems)
+        check(config, self.values, self.problems)
         self._refuse_unsafe()
         return config
 

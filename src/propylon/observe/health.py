@@ -30,7 +30,7 @@ _MASCOT = (b"/\\__/\\", b"( oo )", b"/|==|\\", b"`-||-'")
 
 @dataclass(frozen=True, slots=True)
 class ApiFailure:
-    """One definition that is not served, or is served in an older version."""
+    """One definition that is not served, served in an older version, or whose hooks refuse."""
 
     source: str
     reason: str
@@ -154,7 +154,9 @@ class HealthEndpoints:
             "failed": failed,
         }
         if state.failures:
-            component["output"] = f"{len(state.failures)} API definitions could not be loaded"
+            component["output"] = (
+                f"{len(state.failures)} API definitions are not served as they are written"
+            )
         return component
 
     def _plugins(self, plugins: Mapping[str, object]) -> dict[str, Any]:

@@ -15,8 +15,8 @@ import msgspec
 
 Incoming = TypeVar("Incoming")
 
-# A Start message carries the whole configuration, certificates inline included.
-MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+# A Start message carries every definition: ten thousand of 20 KB fit.
+MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 
 
 class Channel(asyncio.Protocol, Generic[Incoming]):

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from socket import socket
 from typing import Any
 
+from propylon.apis.source_files import DefinitionFile
 from propylon.build import Builder
 from propylon.observe.access_log import AccessLog
 from propylon.observe.health import ApiFailure, GatewayState, HealthEndpoints
@@ -29,6 +30,7 @@ class GatewayService:
     def __init__(self, context: WorkerContext) -> None:
         config = context.config
         self._is_first_worker = context.slot == 0
+        self._is_replacement = context.is_replacement
         self._state = GatewayState()
         self._state.plugins = self._plugins
         self._plugin_state: Mapping[str, Any] | None = None
@@ -42,25 +44,25 @@ class GatewayService:
         )
         self._builder = Builder(config, context.environ, self._hosts.by_driver, self._server.pools)
 
-    async def start(self, listeners: Sequence[Listener]) -> BuildReport:
+    async def start(
+        self, listeners: Sequence[Listener], sources: Sequence[DefinitionFile]
+    ) -> BuildReport:
         await self._hosts.start()
-        snapshot = await self._builder.build()
-        self._builder.serves(snapshot)
+        snapshot = await self._builder.build(sources)
         await self._server.serve(
             snapshot, _sockets(listeners, "main"), _sockets(listeners, "control")
         )
         return self._show(snapshot)
 
-    async def prepare(self) -> BuildReport:
+    async def prepare(self, sources: Sequence[DefinitionFile]) -> BuildReport:
         self._discard()
-        self._prepared = await self._builder.build()
+        self._prepared = await self._builder.build(sources)
         return _report(self._prepared)
 
     def commit(self) -> None:
         snapshot, self._prepared = self._prepared, None
         if snapshot is not None:
             self._server.swap(snapshot, self._builder.discard)
-            self._builder.serves(snapshot)
             self._show(snapshot)
 
     def abort(self, reason: str) -> None:
@@ -103,6 +105,10 @@ class GatewayService:
         self._state.loaded(report.api_count, failures)
         if self._is_first_worker:
             _log_loaded(snapshot)
+        if self._is_first_worker or self._is_replacement:
+            _log_failures(snapshot)
+        # From now on it is like the others, and one speaks for all of them.
+        self._is_replacement = False
         return report
 
 
@@ -111,14 +117,19 @@ def _sockets(listeners: Sequence[Listener], role: str) -> list[socket]:
 
 
 def _report(snapshot: Snapshot) -> BuildReport:
-    return BuildReport(len(snapshot.apis), len(snapshot.failures))
+    return BuildReport(
+        len(snapshot.apis), frozenset(failure.source for failure in snapshot.failures)
+    )
 
 
 def _log_loaded(snapshot: Snapshot) -> None:
-    """Name every API; one worker speaks for all, they read the same files."""
+    """Name every API; one worker speaks for all, they have the same files."""
     log.info(f"Detected {len(snapshot.apis)} APIs", count=len(snapshot.apis))
     for definition in snapshot.definitions:
         log.info("API Loaded", api_id=definition.api_id, api_name=definition.name)
+
+
+def _log_failures(snapshot: Snapshot) -> None:
     for failure in snapshot.failures:
         log.error(
             "API could not be loaded",

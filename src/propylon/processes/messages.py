@@ -34,18 +34,22 @@ class Start(_Message, frozen=True, tag=_tagged):
     """Build the first snapshot, serve these listeners, answer `Ready` or `Failed`."""
 
     config: msgspec.Raw
+    sources: msgspec.Raw
+    "The definition files to build from, a `SourceFiles`."
     listeners: list[ListenerRef]
     slot: int
     "0 to N-1; a replacement takes the slot of the worker it replaces."
+    is_replacement: bool
     worker_count: int
     plugin_socket: str | None
     "Unix socket of the stdio child's owner; None when the worker owns its child itself."
 
 
 class Prepare(_Message, frozen=True, tag=_tagged):
-    """Build a new snapshot beside the serving one and answer `Prepared`."""
+    """Build a new snapshot of `sources` beside the serving one and answer `Prepared`."""
 
     reload: int
+    sources: msgspec.Raw
 
 
 class Commit(_Message, frozen=True, tag=_tagged):
@@ -91,7 +95,8 @@ class Ready(_Message, frozen=True, tag=_tagged):
     """The first snapshot serves."""
 
     api_count: int
-    failure_count: int
+    failed: frozenset[str] = frozenset()
+    "Files that are not served as they are now."
 
 
 class Failed(_Message, frozen=True, tag=_tagged):
@@ -107,7 +112,7 @@ class Prepared(_Message, frozen=True, tag=_tagged):
     reload: int
     reason: str = ""
     api_count: int = 0
-    failure_count: int = 0
+    failed: frozenset[str] = frozenset()
 
 
 class Committed(_Message, frozen=True, tag=_tagged):

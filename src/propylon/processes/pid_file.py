@@ -7,16 +7,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from propylon.config.model import Config
 from propylon.observe.logs import get_logger
 
 log = get_logger("main")
 
 
 class PidFile:
-    """A context manager. That the file cannot be written is logged, never fatal."""
+    """A context manager. That the file cannot be written is logged, never fatal.
+
+    In the default place nobody asked for it: there it is worth a debug line only.
+    """
 
     def __init__(self, location: str) -> None:
         self._path = Path(location) if location else None
+        self._is_default = location == Config().pid_file_location
         self._content = f"{os.getpid()}\n"
 
     def __repr__(self) -> str:
@@ -33,7 +38,8 @@ class PidFile:
                 os.fchmod(file.fileno(), 0o600)
                 file.write(self._content)
         except OSError as error:
-            log.warning("cannot write the pid file", path=str(self._path), error=error.strerror)
+            say = log.debug if self._is_default else log.warning
+            say("cannot write the pid file", path=str(self._path), error=error.strerror)
         return self
 
     def __exit__(

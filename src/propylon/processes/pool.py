@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 import msgspec
 
+from propylon.errors import ConfigError
 from propylon.observe.logs import get_logger
 from propylon.processes.errors import EXIT_SOFTWARE, StartError
 from propylon.processes.messages import Drain, Start
+from propylon.processes.released import Released
 from propylon.processes.reload import ReloadOutcome, reload_all
 from propylon.processes.respawn import RespawnPolicy
 from propylon.processes.worker_process import Ending, WorkerProcess
@@ -24,20 +27,28 @@ DRAIN_MARGIN_SECONDS = 5.0
 UNRESPONSIVE_SECONDS = 60.0
 
 
+class MakeStart(Protocol):
+    """Makes the first message to the worker of a slot."""
+
+    def __call__(self, slot: int, sources: msgspec.Raw, *, is_replacement: bool) -> Start: ...
+
+
 class WorkerPool:
-    """Keeps `size` workers alive. `on_outdated` is called when one may serve an older state."""
+    """Keeps `size` workers alive, all of them with the definition files in `released`."""
 
     def __init__(
         self,
         command: Sequence[str],
-        make_start: Callable[[int], Start],
+        make_start: MakeStart,
         size: int,
-        on_outdated: Callable[[], None],
+        released: Released,
     ) -> None:
         self._command = tuple(command)
         self._make_start = make_start
         self._size = size
-        self._on_outdated = on_outdated
+        self._released = released
+        self._reloading = asyncio.Lock()
+        "Held while workers are told to build anew: one reload, or one worker catching up."
         self._workers: dict[int, WorkerProcess] = {}
         self._keepers: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
@@ -55,8 +66,11 @@ class WorkerPool:
 
     async def start(self) -> None:
         """Start all workers; raises `StartError` when one of them has no first snapshot."""
+        candidate = await self._released.read()
         try:
-            first = await asyncio.gather(*(self._spawn(slot) for slot in range(self._size)))
+            first = await asyncio.gather(
+                *(self._spawn(slot, candidate.encoded) for slot in range(self._size))
+            )
             is_ready = await asyncio.gather(*(worker.ready() for worker in first))
             if not all(is_ready):
                 await self._fail_start(first)
@@ -66,10 +80,11 @@ class WorkerPool:
         except BaseException:
             self.kill()
             raise
+        self._released.commit(candidate, _failed_files(first))
         self._keepers = [asyncio.create_task(self._keep(worker)) for worker in first]
 
     async def _fail_start(self, workers: Sequence[WorkerProcess]) -> None:
-        """All workers read the same files: the first reason is the reason."""
+        """All workers have the same files: the first reason is the reason."""
         failed = [worker for worker in workers if not worker.is_ready]
         for worker in workers:
             if worker.is_ready:
@@ -100,16 +115,22 @@ class WorkerPool:
                 worker.ping()
 
     async def reload(self) -> ReloadOutcome:
-        """Reload every worker that serves; one that is still starting is caught up afterwards."""
-        self._reloads_begun += 1
-        number = self._reloads_begun
-        targets = [worker for worker in self._workers.values() if worker.is_ready]
-        outcome = await reload_all(targets, number)
-        if outcome.is_done:
-            self._generation = number
-            for worker in self._workers.values():
-                self._catch_up(worker)
-        return outcome
+        """Read the folder and reload every worker that serves; others catch up when they do."""
+        async with self._reloading:
+            self._reloads_begun += 1
+            number = self._reloads_begun
+            targets = [worker for worker in self._workers.values() if worker.is_ready]
+            try:
+                candidate = await self._released.read()
+            except ConfigError as error:
+                for worker in targets:
+                    worker.abort(number, str(error))
+                return ReloadOutcome(str(error))
+            outcome = await reload_all(targets, number, candidate.encoded)
+            if outcome.is_done:
+                self._generation = number
+                self._released.commit(candidate, _failed_files(targets))
+            return outcome
 
     async def drain(self, timeout_seconds: float) -> None:
         """Let every worker finish what it has begun; those that do not in time are killed."""
@@ -139,10 +160,11 @@ class WorkerPool:
 
     # --- one slot ---
 
-    async def _spawn(self, slot: int) -> WorkerProcess:
-        worker = await WorkerProcess.spawn(
-            self._command, self._make_start(slot), generation=self._generation
-        )
+    async def _spawn(
+        self, slot: int, sources: msgspec.Raw, *, is_replacement: bool = False
+    ) -> WorkerProcess:
+        start = self._make_start(slot, sources, is_replacement=is_replacement)
+        worker = await WorkerProcess.spawn(self._command, start, generation=self._generation)
         self._workers[slot] = worker
         return worker
 
@@ -159,7 +181,7 @@ class WorkerPool:
             if self._stopping.is_set():
                 return
             try:
-                worker = await self._spawn(slot)
+                worker = await self._spawn(slot, self._released.encoded, is_replacement=True)
             except OSError as error:
                 # Out of processes or descriptors: the old handle stays, which has ended already,
                 # so the next turn waits a little longer and tries again.
@@ -169,12 +191,23 @@ class WorkerPool:
                 log.info("worker replaced", worker=slot, pid=worker.pid)
                 if self._greeting is not None:
                     worker.send(self._greeting)
-                self._catch_up(worker)
+                await self._catch_up(worker)
 
-    def _catch_up(self, worker: WorkerProcess) -> None:
-        """Ask for another reload when `worker` may have read the files before the last one."""
-        if worker.is_ready and worker.generation < self._generation:
-            self._on_outdated()
+    async def _catch_up(self, worker: WorkerProcess) -> None:
+        """Give `worker` what was released while it started; the folder is not read for it."""
+        async with self._reloading:
+            if not worker.is_ready or worker.generation >= self._generation:
+                return
+            self._reloads_begun += 1
+            outcome = await reload_all([worker], self._reloads_begun, self._released.encoded)
+        if not outcome.is_done:
+            log.error("worker cannot catch up", worker=worker.slot, error=outcome.reason)
+            worker.kill()
+
+
+def _failed_files(workers: Iterable[WorkerProcess]) -> frozenset[str]:
+    """Return the files that any worker could not use: none may take them for good."""
+    return frozenset().union(*(worker.failed_files for worker in workers))
 
 
 def _log_ending(worker: WorkerProcess, ending: Ending, delay: float) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from propylon.observe.logs import get_logger
 
 log = get_logger("main")
@@ -31,18 +33,20 @@ class ReloadOutcome:
 class ReloadTarget(Protocol):
     """A worker as a reload sees it. `prepare` returns why it failed, or an empty string."""
 
-    async def prepare(self, number: int) -> str: ...
+    async def prepare(self, number: int, sources: msgspec.Raw) -> str: ...
 
     async def commit(self, number: int) -> None: ...
 
     def abort(self, number: int, reason: str) -> None: ...
 
 
-async def reload_all(targets: Sequence[ReloadTarget], number: int) -> ReloadOutcome:
-    """Prepare all targets, then commit all or abort all."""
+async def reload_all(
+    targets: Sequence[ReloadTarget], number: int, sources: msgspec.Raw
+) -> ReloadOutcome:
+    """Prepare all targets with the definition files `sources`, then commit all or abort all."""
     if not targets:
         return ReloadOutcome("no worker is running")
-    reasons = await asyncio.gather(*(target.prepare(number) for target in targets))
+    reasons = await asyncio.gather(*(target.prepare(number, sources) for target in targets))
     # Workers that read the same broken file give the same reason: say it once.
     failed = list(dict.fromkeys(reason for reason in reasons if reason))
     if failed:

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 import uvloop
@@ -29,6 +30,7 @@ from propylon.processes.messages import (
 from propylon.processes.pid_file import PidFile
 from propylon.processes.plugin_owner import PluginOwner, needs_owner
 from propylon.processes.pool import WorkerPool
+from propylon.processes.released import Released
 from propylon.processes.reload import ReloadLoop
 
 log = get_logger("main")
@@ -80,9 +82,9 @@ class Supervisor:
             listeners.log_addresses()
             pool = WorkerPool(
                 self._worker_command,
-                lambda slot: self._start_message(listeners, slot),
+                partial(self._start_message, listeners),
                 self._worker_count,
-                on_outdated=lambda: reloads.request(),
+                Released(config),
             )
             reloads = ReloadLoop(pool.reload, max(config.reload_interval, 1))
             self._install_signals(reloads)
@@ -200,9 +202,13 @@ class Supervisor:
 
     # --- workers ---
 
-    def _start_message(self, listeners: Listeners, slot: int) -> Start:
+    def _start_message(
+        self, listeners: Listeners, slot: int, sources: msgspec.Raw, *, is_replacement: bool
+    ) -> Start:
         return Start(
             config=msgspec.Raw(msgspec.json.encode(self._config)),
+            sources=sources,
+            is_replacement=is_replacement,
             listeners=[
                 ListenerRef(listener.role, listener.socket.fileno()) for listener in listeners
             ],

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import msgspec
 import uvloop
 
+from propylon.apis.source_files import DefinitionFile, SourceFiles
 from propylon.config.model import Config
 from propylon.errors import ConfigError
 from propylon.observe.line_writer import LineWriter
@@ -62,24 +63,27 @@ class WorkerContext:
     slot: int
     worker_count: int
     plugin_socket: str | None
+    is_replacement: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
-    """What came of a build: APIs that serve, definitions that do not."""
+    """What came of a build: how many APIs serve, and which files not as they are now."""
 
     api_count: int
-    failure_count: int
+    failed: frozenset[str] = frozenset()
 
 
 class Service(Protocol):
     """What a worker serves. All methods are called on its event loop, one after the other."""
 
-    async def start(self, listeners: Sequence[Listener]) -> BuildReport:
+    async def start(
+        self, listeners: Sequence[Listener], sources: Sequence[DefinitionFile]
+    ) -> BuildReport:
         """Build the first snapshot and serve it. Raises `ConfigError` when it cannot be built."""
         ...
 
-    async def prepare(self) -> BuildReport:
+    async def prepare(self, sources: Sequence[DefinitionFile]) -> BuildReport:
         """Build a snapshot beside the serving one. May be cancelled; raises `ConfigError`."""
         ...
 
@@ -155,14 +159,19 @@ class Worker:
         config = msgspec.json.decode(start.config, type=Config)
         self._log_writer = configure(config)
         context = WorkerContext(
-            config, os.environ, start.slot, start.worker_count, start.plugin_socket
+            config,
+            os.environ,
+            start.slot,
+            start.worker_count,
+            start.plugin_socket,
+            start.is_replacement,
         )
         service = self._make_service(context)
         try:
-            report = await self._start_service(service, _inherit(start))
+            report = await self._start_service(service, _inherit(start), start.sources)
             if report is None:
                 return 0
-            self._send(Ready(report.api_count, report.failure_count))
+            self._send(Ready(report.api_count, report.failed))
             await self._obey(service)
             return 0
         except ConfigError as error:
@@ -176,10 +185,10 @@ class Worker:
             await self._stop_service(service)
 
     async def _start_service(
-        self, service: Service, listeners: Sequence[Listener]
+        self, service: Service, listeners: Sequence[Listener], sources: msgspec.Raw
     ) -> BuildReport | None:
         """Start serving; None when the supervisor went away meanwhile."""
-        start = asyncio.create_task(service.start(listeners))
+        start = asyncio.create_task(service.start(listeners, await _decode(sources)))
         orphan = asyncio.create_task(self._is_orphan.wait())
         try:
             await asyncio.wait({start, orphan}, return_when=asyncio.FIRST_COMPLETED)
@@ -204,7 +213,7 @@ class Worker:
             match message:
                 case Prepare():
                     await self._cancel_build()
-                    self._build = asyncio.create_task(self._prepare(service, message.reload))
+                    self._build = asyncio.create_task(self._prepare(service, message))
                 case Commit():
                     service.commit()
                     self._send(Committed(message.reload))
@@ -229,18 +238,17 @@ class Worker:
                 case Start():
                     raise AssertionError("a worker is started once")
 
-    async def _prepare(self, service: Service, number: int) -> None:
+    async def _prepare(self, service: Service, message: Prepare) -> None:
+        number = message.reload
         try:
-            report = await service.prepare()
+            report = await service.prepare(await _decode(message.sources))
         except ConfigError as error:
             self._send(Prepared(number, reason=str(error)))
         except Exception as error:  # a build may fail in any way; what serves goes on serving
             log.exception("building the new APIs failed")
             self._send(Prepared(number, reason=f"{type(error).__name__}: {error}"))
         else:
-            self._send(
-                Prepared(number, api_count=report.api_count, failure_count=report.failure_count)
-            )
+            self._send(Prepared(number, api_count=report.api_count, failed=report.failed))
 
     async def _cancel_build(self) -> None:
         build, self._build = self._build, None
@@ -267,6 +275,12 @@ class Worker:
         if self._inbox.full():
             self._inbox.get_nowait()
         self._inbox.put_nowait(None)
+
+
+async def _decode(sources: msgspec.Raw) -> Sequence[DefinitionFile]:
+    # Megabytes for a large gateway, and requests are being served meanwhile.
+    found = await asyncio.to_thread(msgspec.json.decode, sources, type=SourceFiles)
+    return found.files
 
 
 def _inherit(start: Start) -> list[Listener]:

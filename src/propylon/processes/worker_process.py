@@ -84,6 +84,8 @@ class WorkerProcess:
         self._ready: asyncio.Future[bool] = loop.create_future()
         self._closed: asyncio.Future[None] = loop.create_future()
         self._prepared: asyncio.Future[str] | None = None
+        self.failed_files: frozenset[str] = frozenset()
+        "Files that its last build could not use as they are."
         self._committed: asyncio.Future[bool] | None = None
         self._reload = 0
 
@@ -145,13 +147,13 @@ class WorkerProcess:
 
     # --- reload ---
 
-    async def prepare(self, number: int) -> str:
+    async def prepare(self, number: int, sources: msgspec.Raw) -> str:
         """Let the worker build beside; return why that failed, or an empty string."""
         self._reload = number
         self._prepared = asyncio.get_running_loop().create_future()
         if self._closed.done():
             return self._gone()
-        self.send(Prepare(number))
+        self.send(Prepare(number, sources))
         try:
             async with asyncio.timeout(BUILD_SECONDS):
                 return await self._prepared
@@ -186,11 +188,13 @@ class WorkerProcess:
         match message:
             case Ready():
                 self.is_ready = True
+                self.failed_files = message.failed
                 _settle(self._ready, True)
             case Failed():
                 self._failed = message
                 _settle(self._ready, False)
             case Prepared() if message.reload == self._reload:
+                self.failed_files = message.failed
                 _settle(self._prepared, message.reason)
             case Committed() if message.reload == self._reload:
                 _settle(self._committed, True)
