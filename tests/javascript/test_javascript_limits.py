@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import time
 from typing import Any
@@ -166,3 +167,79 @@ async def test_unloading_frees_the_runtimes(scene: Any, call: Any) -> None:
         if cycle == 40:
             before = resident_kib()
     assert resident_kib() - before < 8 * 1024
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        "var s = []; s.length = 3e6; [].concat(s);",
+        "var s = []; s.length = 3e6; Array.prototype.concat.call([], s);",
+        "var s = {length: 3e6}; s[Symbol.isConcatSpreadable] = true; [].concat(s);",
+        "var s = []; s.length = 3e6; s.forEach(function () {});",
+        "var s = []; s.length = 3e6; [s].flat();",
+        "var a = []; for (var i = 0; i < 18; i++) a = [a, a]; a.flat(Infinity);",
+        "var s = []; s.length = 3e6; Array.from(s);",
+        "var s = []; s.length = 3e6; [...s];",
+    ],
+)
+async def test_long_native_work_moves_to_a_process_before_it_begins(
+    scene: Any, new_exchange: Any, statements: str
+) -> None:
+    """On the loop each of these would run to its end: the result would be no awaitable."""
+    scene.start(jsvm_timeout=10)
+    step = scene.body(statements).pre[0]
+    result = step(new_exchange())
+    assert inspect.isawaitable(result)
+    assert await result is None
+    assert not step._pace.is_banned
+
+
+async def test_a_hook_that_held_the_loop_never_returns_to_it(
+    scene: Any, call: Any, new_exchange: Any
+) -> None:
+    """Copying objects is an operator: nothing can be charged, and the clock is read too late."""
+    scene.start(jsvm_timeout=10, javascript={"loop_budget_ms": 2})
+    loaded = scene.body(
+        "if (!request.Params.slow) return m.ReturnData(request, {});"
+        "var o = {}; for (var i = 0; i < 5000; i++) o['k' + i] = i;"
+        "for (i = 0; i < 500; i++) ({...o});"
+    )
+    step = loaded.pre[0]
+    await call(step, new_exchange(url="/?slow=1"))
+    assert step._pace.is_banned
+    message = "the hook held the event loop: it runs in a process until the next reload"
+    assert scene.messages("warning").count(message) == 1
+    line = next(each for each in scene.logs.entries if each["event"] == message)
+    assert line["hook"] == "pre:m"
+    assert line["at"].endswith("plugin.js")
+    for _ in range(60):
+        result = step(new_exchange())
+        assert inspect.isawaitable(result)
+        await result
+
+
+async def test_a_hook_that_was_a_little_late_returns_after_fifty_quick_calls(
+    scene: Any, call: Any, new_exchange: Any
+) -> None:
+    scene.start(jsvm_timeout=10)
+    loaded = scene.body("if (request.Params.slow) for (var t = Date.now(); Date.now() - t < 30; );")
+    step = loaded.pre[0]
+    await call(step, new_exchange(url="/?slow=1"))
+    assert step._pace.overran
+    assert not step._pace.is_banned
+    for _ in range(51):
+        await call(step)
+    assert step(new_exchange()) is None
+
+
+async def test_top_level_code_is_bounded_on_the_loop_too(
+    scene: Any, new_exchange: Any, script: Any
+) -> None:
+    """A runtime per call runs the files anew; their deadline at load is seconds."""
+    scene.start(jsvm_timeout=10)
+    before = "for (var t = Date.now(); Date.now() - t < 60; );"
+    text = script("return Promise.resolve(m.ReturnData(request, {}));", before=before)
+    step = scene.load(Hook(HookType.PRE, "m", scene.file(text))).pre[0]
+    result = step(new_exchange())
+    assert inspect.isawaitable(result)
+    await result

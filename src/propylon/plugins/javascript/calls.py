@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import msgspec
@@ -23,13 +24,23 @@ log = get_logger("jsvm")
 _QUICK_CALLS = 50
 
 
+# One operation of the language can last long past the budget, and nothing can stop it. A hook that
+# held the loop for so many budgets does not get there again before the next reload.
+_BUDGETS_TO_BAN = 10
+
+# Making a runtime takes about 6 ms of CPU time, once for many calls: that much is not the hook's.
+_MAKING_SECONDS = 0.02
+
+
 class HookPace:
     """Whether a hook's calls are short enough for the event loop."""
 
-    __slots__ = ("_quick_calls", "overran")
+    __slots__ = ("_quick_calls", "is_banned", "label", "overran")
 
-    def __init__(self) -> None:
+    def __init__(self, label: str) -> None:
+        self.label = label
         self.overran = False
+        self.is_banned = False
         self._quick_calls = 0
 
     def note_overrun(self) -> None:
@@ -39,7 +50,7 @@ class HookPace:
     def note_apart(self, is_quick: bool) -> None:
         self._quick_calls = self._quick_calls + 1 if is_quick else 0
         if self._quick_calls >= _QUICK_CALLS:
-            self.overran = False
+            self.overran = self.is_banned
 
 
 class ApiScripts:
@@ -93,11 +104,29 @@ class ApiScripts:
         """Call a hook within the loop's budget; None means that it has to run apart."""
         if pace.overran or self.program.runs_apart or body_bytes > LOOP_BODY_BYTES:
             return None
+        # CPU time of this thread: a busy machine is not the hook's fault.
+        started = time.thread_time()
         try:
             return self._runner.call(ref, pending, self.limits.loop_seconds)
         except (ScriptTimeout, OutOfMemory, Escaped):
             pace.note_overrun()
             return None
+        finally:
+            spent = time.thread_time() - started
+            if spent > self.limits.loop_seconds:
+                self._note_spent(pace, ref, spent)
+
+    def _note_spent(self, pace: HookPace, ref: HookRef, seconds: float) -> None:
+        seconds -= min(self._runner.making_seconds, _MAKING_SECONDS)
+        if seconds <= self.limits.loop_seconds:
+            return
+        pace.note_overrun()
+        message = "the hook is too long for the event loop and runs in a process"
+        if seconds > self.limits.loop_seconds * _BUDGETS_TO_BAN:
+            pace.is_banned = True
+            message = "the hook held the event loop: it runs in a process until the next reload"
+        file = self.program.files[ref.file].name
+        self.warn(pace.label, message, at=file, milliseconds=round(seconds * 1000))
 
     async def call_apart(
         self, pace: HookPace, ref: HookRef, pending: str, deadline: float

@@ -125,7 +125,13 @@ class Sandbox:
     __slots__ = ("_engine", "_lines", "_mail", "load_errors", "load_logs")
 
     def __init__(
-        self, program: Program, limits: EngineLimits, *, is_shared: bool, is_guarded: bool
+        self,
+        program: Program,
+        limits: EngineLimits,
+        *,
+        is_shared: bool,
+        is_guarded: bool,
+        load_seconds: float = LOAD_SECONDS,
     ) -> None:
         mail = self._mail = _Mail(is_guarded=is_guarded)
         engine = self._engine = Engine(limits)
@@ -149,7 +155,8 @@ class Sandbox:
         self._add_files(program.files)
         harden = "$take('$harden')" if is_shared else "undefined"
         engine.run(f"$start({harden}); 0", LOAD_SECONDS)
-        self.load_errors = self._load()
+        mail.begin("", load_seconds)
+        self.load_errors = self._load(load_seconds)
         self.load_logs = mail.logs()
 
     def _add_files(self, files: tuple[SourceFile, ...]) -> None:
@@ -162,8 +169,8 @@ class Sandbox:
             self._lines.append((line + 1, height, file.name))
             line += height + 4
 
-    def _load(self) -> dict[int, ScriptError]:
-        text = self._engine.run("$propylon('load')", LOAD_SECONDS)
+    def _load(self, seconds: float) -> dict[int, ScriptError]:
+        text = self._engine.run("$propylon('load')", seconds)
         assert isinstance(text, str)
         return {file: self._error(described[1:]) for file, described in json.loads(text)}
 
@@ -175,7 +182,8 @@ class Sandbox:
         mail = self._mail
         mail.begin(pending, seconds)
         text = self._engine.run(f"$propylon('call',{ref.file},{ref.case})", seconds)
-        assert isinstance(text, str)
+        if not isinstance(text, str):  # only in a runtime of its own, where a script may break it
+            raise ScriptError("TypeError", "the script replaced what promises are made of")
         is_clean = not text.startswith("#")
         if not is_clean:
             text = text[1:]
@@ -239,12 +247,15 @@ class RuntimeShelf:
 class ProgramRunner:
     """Serves the calls of one API in this process."""
 
-    __slots__ = ("_is_guarded", "_limits", "_shared", "_shelf", "is_fresh", "program", "used_at")
+    __slots__ = ("_is_guarded", "_limits", "_shared", "_shelf", "is_fresh", "making_seconds",
+                 "program", "used_at")  # fmt: skip
 
     def __init__(
         self, program: Program, limits: EngineLimits, shelf: RuntimeShelf, *, is_guarded: bool
     ) -> None:
         self.used_at = 0.0
+        self.making_seconds = 0.0
+        "What the last call took to make runtimes, in CPU time."
         self._shelf = shelf
         self.program = program
         self.is_fresh = program.is_fresh
@@ -258,10 +269,20 @@ class ProgramRunner:
         An unhardened runtime does: it is made four times faster, and a large gateway loads
         thousands of APIs.
         """
-        return self._make(is_shared=False)
+        return self._make(LOAD_SECONDS, is_shared=False)
 
-    def _make(self, *, is_shared: bool) -> Sandbox:
-        return Sandbox(self.program, self._limits, is_shared=is_shared, is_guarded=self._is_guarded)
+    def _make(self, load_seconds: float, *, is_shared: bool) -> Sandbox:
+        started = time.thread_time()
+        try:
+            return Sandbox(
+                self.program,
+                self._limits,
+                is_shared=is_shared,
+                is_guarded=self._is_guarded,
+                load_seconds=load_seconds,
+            )
+        finally:
+            self.making_seconds += time.thread_time() - started
 
     def close(self) -> None:
         """Free the runtime; the next call makes a new one."""
@@ -270,19 +291,20 @@ class ProgramRunner:
 
     def call(self, ref: HookRef, pending: str, seconds: float) -> Answer:
         """Call a hook. Raises `ScriptTimeout`, `OutOfMemory`, and `Escaped` towards a process."""
+        self.making_seconds = 0.0
         if not self.is_fresh:
             try:
                 return self._call_shared(ref, pending, seconds)
             except Escaped as escaped:
                 self._leave_shared(escaped)
-        sandbox = self._make(is_shared=False)
+        sandbox = self._make(min(seconds, LOAD_SECONDS), is_shared=False)
         answer, _ = sandbox.call(ref, pending, seconds)
         return self._explained(answer, sandbox)
 
     def _call_shared(self, ref: HookRef, pending: str, seconds: float) -> Answer:
         sandbox = self._shared
         if sandbox is None:
-            sandbox = self._make(is_shared=True)
+            sandbox = self._make(min(seconds, LOAD_SECONDS), is_shared=True)
             self._shelf.add(self)
         self.used_at = time.monotonic()
         # Whatever raises leaves the runtime in an unknown state: it must earn its place again.

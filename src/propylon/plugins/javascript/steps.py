@@ -73,7 +73,7 @@ class _HookStep:
         self._scripts = scripts
         self._failure_text = failure_text
         self._keeps_spelling = keeps_spelling
-        self._pace = HookPace()
+        self._pace = HookPace(hook.label)
 
     def _on_loop(
         self, exchange: Exchange, pending: str, size: int, started: float
