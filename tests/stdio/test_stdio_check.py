@@ -72,6 +72,12 @@ while True:
         ("return {'request': {'set_headers': {'X': 5}}}", "Dispatch Pre", "set_headers"),
         ("send(id=message['id'], result={}); return {}", "stdout is messages only", "twice"),
         ("return None", "Dispatch Pre", "no answer"),
+        ("return {}", "Dispatch Pre", "has no `request`"),
+        ("return {}", "Dispatch Response", "has no `response`"),
+        ("return {'request': {'url': 'relative'}}", "Dispatch Post", "neither absolute"),
+        ("return {'request': {'set_headers': {'A B': '1'}}}", "Dispatch Pre", "header name"),
+        ("return {'response': {'status_code': 42}}", "Dispatch Response", "no final status"),
+        ("print('{\"id\": %d}' % message['id'])", "Dispatch Pre", "neither result nor error"),
     ],
 )
 async def test_broken_hook_fails_its_case(body: str, case: str, words: str) -> None:

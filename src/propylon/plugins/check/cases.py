@@ -15,6 +15,7 @@ import msgspec
 
 from propylon.errors import PluginError, PropylonError
 from propylon.plugins.check.probe import CaseFailedError, Probe
+from propylon.plugins.check.production import is_of_another_type, refusal_of
 from propylon.plugins.check.sample import HOOK_TYPES, UNKNOWN_HOOK, call
 from propylon.plugins.stdio.child import Handshake
 from propylon.plugins.stdio.protocol import (
@@ -62,23 +63,32 @@ class Examination:
     async def dispatch(self, params: dict[str, Any], seconds: float | None = None) -> Message:
         """Call a hook and see that the answer can be used."""
         message = await self.probe.call("Dispatch", params, seconds)
-        check_reply(message)
+        check_reply(message, params)
         return message
 
 
 Case = Callable[[Examination], Awaitable[str]]
 
 
-def check_reply(message: Message) -> None:
-    """Raise `CaseFailedError` unless this is an error or a result the gateway can apply."""
+def check_reply(message: Message, params: dict[str, Any]) -> str:
+    """Raise `CaseFailedError` unless this is an error or a result that the gateway applies.
+
+    Return why it does not serve the call, empty when it does: hooks are called as every type, and
+    most are made for one.
+    """
     if message.error is not None:
-        return
+        return error_text(message.error)
     if not message.has_result:
         raise CaseFailedError("the reply has neither result nor error")
     try:
-        reply_in(message.result)
+        reply = reply_in(message.result)
     except PluginError as error:
         raise CaseFailedError(str(error)) from error
+    if is_of_another_type(params, reply):
+        return "the reply is one of another hook type"
+    if reason := refusal_of(params, reply):
+        raise CaseFailedError(f"the gateway refuses the reply: {reason}")
+    return ""
 
 
 async def handshake(exam: Examination) -> str:
@@ -110,11 +120,10 @@ def dispatch_case(hook_type: str) -> Case:
         errors = []
         names = exam.hooks or (exam.first_hook,)
         for name in names:
-            message = await exam.dispatch(call(hook_type, name, body='{"a": 1}'))
-            if message.error is not None:
-                errors.append(f"{name}: {error_text(message.error)}")
-            elif hook_type == "Response" and exam.names_hooks:
-                reply_in(message.result)
+            params = call(hook_type, name, body='{"a": 1}')
+            message = await exam.probe.call("Dispatch", params)
+            if reason := check_reply(message, params):
+                errors.append(f"{name}: {reason}")
         if len(errors) == len(names):
             raise NotApplicableError(f"no hook serves it ({errors[0]})")
         return ""
@@ -162,12 +171,10 @@ async def many_in_flight(exam: Examination) -> str:
     at_once = min(_CALLS_AT_ONCE, limit) if limit else _CALLS_AT_ONCE
     if at_once == 1:
         raise NotApplicableError("the plugin takes one call at a time")
-    ids = [
-        exam.probe.send("Dispatch", call("Pre", exam.first_hook, body=str(number)))
-        for number in range(at_once)
-    ]
-    for call_id in ids:
-        check_reply(await exam.probe.answer_to(call_id))
+    calls = [call("Pre", exam.first_hook, body=str(number)) for number in range(at_once)]
+    ids = [exam.probe.send("Dispatch", params) for params in calls]
+    for call_id, params in zip(ids, calls, strict=True):
+        check_reply(await exam.probe.answer_to(call_id), params)
     return f"{at_once} calls"
 
 
