@@ -17,6 +17,7 @@ import pytest
 from propylon import __version__
 
 WAIT_SECONDS = 30
+EXAMPLE_PLUGIN = Path(__file__).parents[2] / "examples" / "stdio" / "python" / "plugin.py"
 
 
 def run(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -133,6 +134,45 @@ def test_lint_lists_issues(conf: Path) -> None:
     assert any("broken.json" in issue for issue in issues)
 
 
+def test_lint_notices_are_no_issues(conf: Path) -> None:
+    settings = json.loads(conf.read_text())
+    conf.write_text(json.dumps({**settings, "listen_prot": 1}))
+    done = run("lint", "--conf", str(conf), cwd=conf.parent)
+    assert done.returncode == 0
+    first, notice = done.stdout.splitlines()
+    assert first == f"found no issues in {conf}"
+    assert notice.startswith(f"notice: {conf}: $.listen_prot: unknown key")
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"app_path": "/nonexistent"}, '$.app_path: "/nonexistent", expected a folder'),
+        (
+            {"http_server_options": {"use_ssl": True}},
+            "$.http_server_options.use_ssl: true, but",
+        ),
+        (
+            {
+                "http_server_options": {
+                    "use_ssl": True,
+                    "certificates": [{"cert_file": "/nonexistent.pem", "key_file": "/k"}],
+                }
+            },
+            '$.http_server_options.certificates[0].cert_file: "/nonexistent.pem" cannot be read',
+        ),
+    ],
+)
+def test_files_of_the_configuration_are_named_with_it(
+    conf: Path, change: dict[str, Any], complaint: str
+) -> None:
+    conf.write_text(json.dumps({**json.loads(conf.read_text()), **change}))
+    done = run("--conf", str(conf), cwd=conf.parent)
+    assert done.returncode == 78
+    assert done.stderr.startswith(f"propylon: {conf}: {complaint}")
+
+
 class Running:
     """The real gateway, started from the command line."""
 
@@ -203,24 +243,22 @@ def test_one_stdio_child_for_two_workers(conf: Path, running: list[Running]) -> 
     settings["workers"] = 2
     settings["coprocess_options"] = {
         "enable_coprocess": True,
-        "coprocess_command": "cat",
+        "coprocess_command": sys.executable,
+        "coprocess_args": [str(EXAMPLE_PLUGIN)],
     }
     conf.write_text(json.dumps(settings))
     gateway = Running("--conf", str(conf), "--port", "0", cwd=conf.parent)
     running.append(gateway)
     gateway.logged("gateway started")
     children = subprocess.run(
-        ["ps", "-o", "args=", "--ppid", str(gateway.process.pid)],
+        ["ps", "-ww", "-o", "args=", "--ppid", str(gateway.process.pid)],
         capture_output=True,
         text=True,
         check=False,
     ).stdout.splitlines()
     workers = [line for line in children if "worker_main" in line]
-    others = [line for line in children if "worker_main" not in line]
-    assert len(workers) == 2
-    assert len(others) <= 1  # `cat` echoes nonsense, so the child may be between two starts
-    for line in workers:
-        assert "cat" not in line.split()
+    plugins = [line for line in children if line.endswith(str(EXAMPLE_PLUGIN))]
+    assert (len(workers), len(plugins), len(children)) == (2, 1, 3)
     assert gateway.end() == 0
 
 

@@ -56,3 +56,13 @@ def test_descriptions_are_short() -> None:
     assert describe("x") == '"x"'
     assert describe(True) == "true"
     assert len(describe("x" * 500)) == 80
+
+
+def test_keys_that_stand_twice_are_told_with_their_path() -> None:
+    text = '{"a": 1, "b": [{"c": 1, "c": {"d": 1, "d": 2}}], "a": 2, "a": 3}'
+    repeated: list[str] = []
+    assert parse(text, source="x", repeated=repeated) == {
+        "b": [{"c": {"d": 2}}],
+        "a": 3,
+    }
+    assert repeated == ["$.b[0].c", "$.b[0].c.d", "$.a"]

@@ -228,3 +228,20 @@ def test_errors_have_the_exit_code_of_a_wrong_configuration(tmp_path: Path) -> N
     assert isinstance(error.value, ConfigErrors)
     assert error.value.exit_code == 78
     assert len(str(error.value).splitlines()) == 2
+
+
+def test_bounds_say_the_value_as_it_was_written(tmp_path: Path) -> None:
+    content = {"proxy_default_timeout": 90000, "http_server_options": {"read_timeout": -1}}
+    assert mistakes(tmp_path, content) == [
+        "$.proxy_default_timeout: 90000, expected 0 to 86400",
+        "$.http_server_options.read_timeout: -1, expected 0 to 86400",
+    ]
+
+
+def test_keys_that_stand_twice_are_noticed(tmp_path: Path) -> None:
+    file = tmp_path / "tyk.conf"
+    file.write_text('{"listen_port": 1, "storage": {"host": "a", "host": "b"}, "listen_port": 2}')
+    loaded = load_config(str(file), {})
+    assert loaded.config.listen_port == 2
+    assert "$.storage.host: listed twice, the last counts" in loaded.notices
+    assert "$.listen_port: listed twice, the last counts" in loaded.notices

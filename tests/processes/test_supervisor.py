@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from propylon.config.model import Config
+
 STEP_SECONDS = 0.02
 WAIT_SECONDS = 15.0
 
@@ -69,6 +71,12 @@ def test_pid_file_that_cannot_be_written_is_no_obstacle(start_gateway: Any) -> N
     gateway = start_gateway(pid_file_location="/nonexistent/folder/pid")
     gateway.logged("cannot write the pid file")
     gateway.logged("gateway started")
+
+
+def test_pid_file_that_nobody_asked_for_is_not_missed(start_gateway: Any) -> None:
+    gateway = start_gateway(pid_file_location=Config().pid_file_location)
+    gateway.logged("gateway started")
+    assert all(entry["message"] != "cannot write the pid file" for entry in gateway.log)
 
 
 def test_killed_worker_is_replaced_and_no_connection_is_refused(gateway: Any) -> None:

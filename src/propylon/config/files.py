@@ -6,11 +6,11 @@ the value; those who open the files later know none of them.
 
 from __future__ import annotations
 
+import json
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from propylon.config.json_text import describe
 from propylon.config.load import LoadedConfig
 from propylon.config.model import Config
 from propylon.config.problems import ConfigErrors, Problems
@@ -49,7 +49,7 @@ def _check_app_path(config: Config, problems: Problems) -> bool:
     # Without the default folder there is simply no API.
     if config.app_path == Config().app_path or Path(config.app_path).is_dir():
         return True
-    problems.add("$.app_path", f"{describe(config.app_path)}, expected a folder of API definitions")
+    problems.add("$.app_path", f"{_quoted(config.app_path)}, expected a folder of API definitions")
     return False
 
 
@@ -76,7 +76,7 @@ def _check_pair(where: str, cert_file: str, key_file: str | None, problems: Prob
         try:
             Path(file).open("rb").close()
         except OSError as error:
-            problems.add(path, f"{describe(file)} cannot be read: {error.strerror}")
+            problems.add(path, f"{_quoted(file)} cannot be read: {error.strerror}")
             return False
     try:
         # With an empty password: OpenSSL would ask the terminal for one.
@@ -84,6 +84,11 @@ def _check_pair(where: str, cert_file: str, key_file: str | None, problems: Prob
             cert_file, key_file or None, password=""
         )
     except (OSError, ssl.SSLError) as error:
-        problems.add(named[0][0], f"{describe(cert_file)} cannot be used: {error}")
+        problems.add(named[0][0], f"{_quoted(cert_file)} cannot be used: {error}")
         return False
     return True
+
+
+def _quoted(file: str) -> str:
+    """Show a path as it is written, and whole: its end is what tells files apart."""
+    return json.dumps(file, ensure_ascii=False)
