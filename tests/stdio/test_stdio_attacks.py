@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uvloop
 from stdio_kit import make_exchange, program, running
+from structlog.testing import capture_logs
 
 from propylon.errors import Refusal
 from propylon.http.headers import Headers
 from propylon.http.message import Response
 
+MIB = 1024 * 1024
 ECHO = "return {'request': {'set_headers': {'X-Seen': '1'}}}"
 
 
@@ -35,6 +40,14 @@ async def serves(gateway: Any) -> bool:
     exchange = make_exchange(url="/fine")
     await gateway.pre(exchange)
     return exchange.request.headers.get(b"X-Seen") == b"1"
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+def open_fds() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 # --- what one reply may change ----------------------------------------------------------------
@@ -241,3 +254,50 @@ async def test_half_a_line_ends_at_the_deadline(start: Any) -> None:
     gateway = await start.hook(attack(case), coprocess_timeout_ms=300)
     assert "no answer within" in await reason_of(gateway.pre(make_exchange(url="/hurt")))
     assert "no answer within" in await reason_of(gateway.pre(make_exchange(url="/fine")))
+
+
+async def test_plugin_that_stops_reading_is_bounded_in_memory_and_time(start: Any) -> None:
+    case = "time.sleep(60)"
+    gateway = await start.hook(attack(case), coprocess_timeout_ms=1500)
+    assert await serves(gateway)
+    before = resident_bytes()
+    body = b"x" * (60 * MIB)
+    calls = [gateway.pre(make_exchange("POST", url="/hurt", body=body)) for _ in range(8)]
+    reasons = await asyncio.gather(*map(reason_of, calls))
+    assert all("no answer" in each or "wait already" in each for each in reasons)
+    # Four messages of the largest size may wait, and one is at the child.
+    assert sum("wait already" in each for each in reasons) == 3
+    gc.collect()
+    assert resident_bytes() - before < 4 * 64 * MIB
+    assert gateway.owner.status()["queued"] == 0
+
+
+async def test_grandchild_with_the_pipes_does_not_stop_the_restart(start: Any) -> None:
+    case = """
+    import subprocess
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(8)"], start_new_session=True)
+    os._exit(4)
+"""
+    gateway = await start.hook(attack(case.strip("\n").strip()))
+    assert await serves(gateway)
+    fds = open_fds()
+    for restarts in (1, 2, 3):
+        assert "down" in await reason_of(gateway.pre(make_exchange(url="/hurt")))
+        await gateway.until(lambda s, n=restarts: s["state"] == "ready" and s["restarts"] == n)
+        assert await serves(gateway)
+    assert open_fds() <= fds
+
+
+async def test_plugin_that_ends_at_once_is_restarted_with_growing_waits() -> None:
+    command = [sys.executable, "-c", ""]
+    with capture_logs() as lines:
+        async with running(
+            command, coprocess_restart={"initial_ms": 10, "max_ms": 80, "jitter": 0}
+        ) as gateway:
+            await gateway.until(lambda status: status["restarts"] >= 6)
+            assert gateway.owner.status()["state"] in ("failed", "starting")
+    waits = [line["seconds"] for line in lines if "seconds" in line]
+    assert waits[:5] == [0.01, 0.02, 0.04, 0.08, 0.08]
+    starts = [line for line in lines if "requests that need it are refused" in line["event"]]
+    # One report and one wait for each start: nothing restarts in between.
+    assert len(starts) - len(waits) in (0, 1)

@@ -52,6 +52,7 @@ class PluginProcess:
         "_loop",
         "_open_outputs",
         "_outgoing",
+        "_outgoing_bytes",
         "_owner",
         "_stderr",
         "_stdin",
@@ -65,6 +66,7 @@ class PluginProcess:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._outgoing: list[bytes] = []
+        self._outgoing_bytes = 0
         self._flush_handle: asyncio.Handle | None = None
         self._has_closed_stdin = False
         self._is_stdin_gone = False
@@ -142,6 +144,10 @@ class PluginProcess:
         if not self._outgoing:
             self._flush_handle = self._loop.call_soon(self._flush)
         self._outgoing.append(data)
+        self._outgoing_bytes += len(data)
+        # Large calls of one turn must meet the pause that the first of them causes.
+        if self._outgoing_bytes > _WRITE_HIGH_BYTES:
+            self._flush()
 
     @property
     def unread_bytes(self) -> int:
@@ -197,6 +203,7 @@ class PluginProcess:
 
     def _flush(self) -> None:
         outgoing, self._outgoing = self._outgoing, []
+        self._outgoing_bytes = 0
         if outgoing and not self._has_closed_stdin and not self._is_stdin_gone:
             self._stdin.write(outgoing[0] if len(outgoing) == 1 else b"".join(outgoing))
 
