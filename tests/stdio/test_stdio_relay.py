@@ -95,6 +95,32 @@ async def test_deadline_holds_across_the_socket() -> None:
         assert await refusal(gateway.pre(make_exchange())) == (500, "Middleware error")
 
 
+DEEP_OR_LATE = """
+if call["request"]["url"] == "/deep":
+    deep = "[" * 5000 + "]" * 5000
+    print('{"method": "Log", "params": {"message": "m", "fields": {"a": %s}}}' % deep)
+    print('{"id": %d, "result": {"request": %s}}' % (message["id"], deep))
+    return None
+if call["request"]["url"] == "/metadata":
+    deep = "[" * 900 + "]" * 900
+    print('{"id": %d, "result": {"metadata": {"a": %s}}}' % (message["id"], deep))
+    return None
+if call["request"]["url"] == "/closed":
+    os.close(1)
+    time.sleep(60)
+"""
+
+
+async def test_unreadable_replies_and_lost_pipes_refuse_in_every_worker() -> None:
+    async with workers(2, DEEP_OR_LATE + WHO, coprocess_timeout_ms=60_000) as (_, gateways, _path):
+        for url in ("/deep", "/metadata", "/closed"):
+            calls = [refusal(each.pre(make_exchange(url=url))) for each in gateways]
+            assert await asyncio.gather(*calls) == [(500, "Middleware error")] * 2
+        # Both calls of the last kind were at the same child.
+        await gateways[0].until(lambda s: s["restarts"] >= 1 and s["state"] == "ready")
+        assert len({await pid_seen(each) for each in gateways}) == 1
+
+
 async def test_foreign_bytes_on_the_socket_end_that_connection_only() -> None:
     async with workers(1, WHO) as (_, (gateway,), path):
         reader, writer = await asyncio.open_unix_connection(str(path))
