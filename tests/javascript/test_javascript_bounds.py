@@ -160,3 +160,81 @@ async def test_short_lines_are_bounded_in_number(scene: Any, call: Any) -> None:
     await call(loaded.pre[0])
     assert logged(scene, "info") == ["x"] * 1000
     assert "500 log lines of this call were dropped" in logged(scene, "warning")
+
+
+MIB = 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("piece", "size"),
+    [(b"y", 15 * MIB), (b"\xc3\xa9", 15 * MIB), (b"\xff", 3 * MIB), (b"\0", 4 * MIB)],
+)
+async def test_the_documented_bodies_fit_into_the_default_memory(
+    scene: Any, call: Any, new_exchange: Any, piece: bytes, size: int
+) -> None:
+    scene.start(jsvm_timeout=30)
+    loaded = scene.body("request.Body = request.Body + '!';")
+    body = piece * (size // len(piece))
+    exchange, _ = await call(loaded.pre[0], new_exchange(method="POST", body=body))
+    assert exchange.request.body == body + b"!"
+
+
+@pytest.mark.parametrize(("memory", "size"), [(8, 6 * MIB), (2, 6 * MIB)])
+async def test_a_body_that_is_too_big_fails_its_call_only(
+    scene: Any, call: Any, new_exchange: Any, memory: int, size: int
+) -> None:
+    scene.start(jsvm_timeout=30, javascript={"memory_mb": memory})
+    loaded = scene.body("request.Body = request.Body + '!';")
+    step = loaded.pre[0]
+    await call(step, new_exchange(method="POST", body=b"y" * 200_000))
+    process = scene.host._pool._idle[0]._process.pid
+    with pytest.raises(Refusal):
+        await call(step, new_exchange(method="POST", body=b"y" * size))
+    expected = f"JS middleware used more than {memory} MiB (the body has {size} bytes)"
+    assert expected in scene.messages("error")
+    await call(step, new_exchange(method="POST", body=b"y" * 200_000))
+    assert scene.host._pool._idle[0]._process.pid == process
+
+
+async def test_an_answer_that_the_binding_refuses_does_not_end_the_process(
+    scene: Any, call: Any, new_exchange: Any
+) -> None:
+    scene.start(jsvm_timeout=30, javascript={"memory_mb": 16})
+    loaded = scene.body(
+        "if (request.Params.big) { request.Body = 'y'.repeat(9e6); request.ReturnOverrides ="
+        " {ResponseCode: 200, ResponseBody: request.Body}; }"
+    )
+    step = loaded.pre[0]
+    body = b"y" * 200_000
+    await call(step, new_exchange(method="POST", body=body))
+    process = scene.host._pool._idle[0]._process.pid
+    with pytest.raises(Refusal):
+        await call(step, new_exchange(method="POST", url="/?big=1", body=body))
+    await call(step, new_exchange(method="POST", body=body))
+    assert scene.host._pool._idle[0]._process.pid == process
+
+
+@pytest.mark.parametrize("member", ["SessionMeta", "Other"])
+@pytest.mark.parametrize("odd", ["", "request.Odd = '\\ud800';"])
+async def test_deep_nesting_is_refused_as_the_hooks_fault(
+    scene: Any, call: Any, member: str, odd: str
+) -> None:
+    scene.start(jsvm_timeout=5)
+    loaded = scene.body(
+        f"var o = {{}}; for (var i = 0; i < 1200; i++) o = {{o: o}}; {odd}"
+        f"return {{Request: request, {member}: o}};"
+    )
+    with pytest.raises(Refusal) as caught:
+        await call(loaded.pre[0])
+    assert caught.value.status == 500
+    line = scene.logs.entries[-1]
+    assert "nested too deeply" in line["event"]
+    assert line["hook"] == "pre:m"
+    assert line["at"].endswith("plugin.js")
+
+
+async def test_a_name_that_is_no_text_is_refused_as_the_hooks_fault(scene: Any, call: Any) -> None:
+    with pytest.raises(Refusal) as caught:
+        await call(scene.body("request.SetHeaders['X-\\ud800'] = '1';").pre[0])
+    assert caught.value.status == 500
+    assert "is not allowed" in scene.messages("error")[-1]

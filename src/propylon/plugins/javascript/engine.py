@@ -50,6 +50,9 @@ class Engine:
         self._runtime = Runtime(
             memory_limit=limits.memory_bytes,
             max_stack_size=min(limits.stack_bytes, MAX_STACK_BYTES),
+            # What crosses the border lives on the heap as well: one bound is enough. The binding's
+            # own, 16 MB, would refuse bodies that the heap can hold.
+            max_value_bytes=limits.memory_bytes,
         )
 
     def define(self, name: str, function: Callable[..., str | None]) -> None:
@@ -71,6 +74,10 @@ class Engine:
             raise ScriptTimeout("the script was stopped at its deadline") from None
         except JavaScriptError as error:
             raise _translate(error) from None
+        except (UnicodeError, TypeError) as error:
+            raise ScriptError("", f"the script's result cannot be read: {error}") from None
+        except ValueError as error:  # the binding's bound on one value
+            raise OutOfMemory(str(error)) from None
 
 
 def _translate(error: JavaScriptError) -> PropylonError:

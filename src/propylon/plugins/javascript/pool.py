@@ -14,7 +14,7 @@ from pathlib import Path
 
 import propylon
 from propylon.errors import PropylonError
-from propylon.plugins.javascript.engine import EngineLimits, OutOfMemory, ScriptTimeout
+from propylon.plugins.javascript.engine import EngineLimits, OutOfMemory, ScriptError, ScriptTimeout
 from propylon.plugins.javascript.program import HookRef, Program
 from propylon.plugins.javascript.wire import (
     HEADER,
@@ -58,7 +58,7 @@ class ProcessPool:
     ) -> ReplyMessage:
         """Run one hook until `deadline` (loop time).
 
-        Raises `ScriptTimeout`, `OutOfMemory`, `PoolBusy` or `ProcessDied`.
+        Raises `ScriptTimeout`, `OutOfMemory`, `ScriptError`, `PoolBusy` or `ProcessDied`.
         """
         api_id = program.api_id
         await self._take_slot(api_id, deadline)
@@ -158,6 +158,8 @@ class ProcessPool:
             raise ScriptTimeout("the script was stopped at its deadline")
         if reply.failure == "memory":
             raise OutOfMemory("the script used up its memory")
+        if reply.failure:
+            raise ScriptError("", reply.message)
         return reply
 
 

@@ -68,6 +68,9 @@ def _serve(
         return ReplyMessage(failure="timeout")
     except OutOfMemory:
         return ReplyMessage(failure="memory")
+    except Exception as error:  # the edge of this process: one call fails, the next ones go on
+        runner.close()
+        return ReplyMessage(failure="script", message=str(error))
     return ReplyMessage(answer=answer, seconds=time.monotonic() - started)
 
 

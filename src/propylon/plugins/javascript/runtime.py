@@ -122,7 +122,7 @@ class _Mail:
 class Sandbox:
     """One runtime with an API's scripts loaded."""
 
-    __slots__ = ("_engine", "_lines", "_mail", "load_errors", "load_logs")
+    __slots__ = ("_engine", "_lines", "_mail", "_memory_bytes", "load_errors", "load_logs")
 
     def __init__(
         self,
@@ -135,6 +135,7 @@ class Sandbox:
     ) -> None:
         mail = self._mail = _Mail(is_guarded=is_guarded)
         engine = self._engine = Engine(limits)
+        self._memory_bytes = limits.memory_bytes
         self._lines: list[tuple[int, int, str]] = []
         engine.define("$pending", mail.give)
         engine.define("$emit", mail.emit)
@@ -179,6 +180,8 @@ class Sandbox:
 
         Raises `ScriptTimeout`, `OutOfMemory` and `Escaped`; after these it may not.
         """
+        if len(pending) >= self._memory_bytes:
+            raise OutOfMemory("the message does not fit into the script's memory")
         mail = self._mail
         mail.begin(pending, seconds)
         text = self._engine.run(f"$propylon('call',{ref.file},{ref.case})", seconds)

@@ -19,7 +19,7 @@ from propylon.plugins.javascript.contract import (
     response_call,
     session_member,
 )
-from propylon.plugins.javascript.engine import ScriptError, ScriptTimeout
+from propylon.plugins.javascript.engine import OutOfMemory, ScriptError, ScriptTimeout
 from propylon.plugins.javascript.identity import derived_key_id, provides_identity, session_from
 from propylon.plugins.javascript.mutation import answer_of, edit_request, edit_response
 from propylon.plugins.javascript.program import HookRef
@@ -113,8 +113,17 @@ class _HookStep:
 
     def _refusal(self, exchange: Exchange, error: Exception, started: float) -> Refusal:
         message, advice = failure_of(error, self._scripts.limits)
+        if isinstance(error, OutOfMemory):
+            message += f" (the body has {self._body_bytes(exchange)} bytes)"
         outcome = "timeout" if isinstance(error, ScriptTimeout) else "failed"
         return self._failed(exchange, started, message, advice, outcome=outcome)
+
+    def _body_bytes(self, exchange: Exchange) -> int:
+        message = (
+            exchange.request if self._hook.type is not HookType.RESPONSE else exchange.response
+        )
+        body = b"" if message is None else message.body
+        return len(body) if isinstance(body, bytes) else 0
 
     def _failed(
         self,

@@ -28,9 +28,10 @@ class CallMessage(msgspec.Struct, frozen=True, tag="call"):
 
 
 class ReplyMessage(msgspec.Struct, frozen=True, tag="reply"):
-    """`failure` is empty, `timeout` or `memory`; `seconds` is what the script took."""
+    """`failure` is empty, `timeout`, `memory` or `script`; `seconds` is what the script took."""
 
     failure: str = ""
+    message: str = ""
     answer: Answer | None = None
     seconds: float = 0.0
 
