@@ -49,7 +49,9 @@ async def test_method_changed_by_a_step(
 
         def talk() -> None:
             with RawClient(gateway.port) as raw:
-                for path in ("echo", "chunked", "echo"):
+                # This upstream sends bodies behind HEAD answers; in pieces they may meet the next
+                # request on the same connection, which then rightly fails.
+                for path in ("echo", "echo") if made == "HEAD" else ("echo", "chunked", "echo"):
                     answer = raw.get(f"/plain/{path}", method=asked)
                     assert answer.status == 200
                     assert answer.is_complete

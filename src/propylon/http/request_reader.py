@@ -78,6 +78,9 @@ class RequestReader:
         "_stream",
         "_target",
         "_trailers",
+        # what the last request named, and found valid
+        "_usual_host",
+        "_usual_hosts",
         # what follows an upgrade request, until its answer decides what it is
         "held_back",
     )
@@ -97,6 +100,8 @@ class RequestReader:
         self.peer_host = peer_host
         self._allows_upgrade = allows_upgrade
         self.arrived: deque[Request] = deque()
+        self._usual_hosts: list[bytes] | None = None
+        self._usual_host = ""
         self._stream: BodyStream | None = None
         self._request: Request | None = None
         self._head_bytes = 0
@@ -262,7 +267,11 @@ class RequestReader:
             else:
                 self._decide(name, value, version)
         method = parser.get_method().decode("ascii")
-        url, host = self._target_and_host(method, hosts, version)
+        target = self._target.decode("latin-1")
+        if hosts == self._usual_hosts and target[0] == "/" and method != "CONNECT":
+            url, host = _origin_form(target), self._usual_host
+        else:
+            url, host = self._target_and_host(method, target, hosts, version)
         request = Request(
             method,
             url,
@@ -272,7 +281,8 @@ class RequestReader:
             peer_host=self.peer_host,
             http_version=version,
         )
-        request.request_uri = self._target.decode("latin-1")
+        if url != target:
+            request.request_uri = target
         request.keep_alive = parser.should_keep_alive()
         if parser.should_upgrade():
             self._has_upgrade = True
@@ -289,20 +299,21 @@ class RequestReader:
         elif value.lower() != b"100-continue":  # RFC 9110, 10.1.1
             raise BadRequest(417, "Expectation Failed")
 
-    def _target_and_host(self, method: str, hosts: list[bytes], version: str) -> tuple[str, str]:
+    def _target_and_host(
+        self, method: str, target: str, hosts: list[bytes], version: str
+    ) -> tuple[str, str]:
         """Decide the four forms of RFC 9112, 3.2 and the Host field of 3.2 and RFC 9110, 7.2."""
         if len(hosts) > 1 or (not hosts and version == "1.1"):
             raise BadRequest(400, "A request needs exactly one Host")
         host = hosts[0] if hosts else b""
         if not _HOST.fullmatch(host):
             raise BadRequest(400, "Invalid Host")
-        target = self._target.decode("latin-1")
         if method == "CONNECT":
             raise BadRequest(405, "Method Not Allowed")
-        if "#" in target:
-            raise BadRequest(400, "A request target has no fragment")
         if target.startswith("/") or (target == "*" and method == "OPTIONS"):
             url = target
+            if hosts:  # most connections name one host; once it is known to be valid is enough
+                self._usual_hosts, self._usual_host = hosts, host.decode("latin-1")
         elif absolute := _ABSOLUTE_FORM.fullmatch(target):
             # 3.2.2: the target's authority replaces Host, which the sender should have made equal.
             host = absolute[1].encode("latin-1")
@@ -311,10 +322,7 @@ class RequestReader:
             url = absolute[2] if absolute[2].startswith("/") else "/" + absolute[2]
         else:
             raise BadRequest(400, "Invalid request target")
-        # Go takes a query as it comes, and `?discount=50%` is common; a path must be decodable.
-        if "%" in url and _BAD_ESCAPE.search(url.partition("?")[0]):
-            raise BadRequest(400, "Invalid percent escape in the request target")
-        return url, host.decode("latin-1")
+        return _origin_form(url), host.decode("latin-1")
 
     def _after_upgrade_head(self, rest: bytes) -> None:
         """Go on behind a request that asked for an upgrade.
@@ -367,6 +375,15 @@ class RequestReader:
         """Break the body that was arriving, for the same reason."""
         self.fail(failure if isinstance(failure, BadRequest) else BodyBroken(str(failure)))
         return failure
+
+
+def _origin_form(url: str) -> str:
+    """Check a path and query. Go takes a query as it comes: `?discount=50%` is common."""
+    if "#" in url:
+        raise BadRequest(400, "A request target has no fragment")
+    if "%" in url and _BAD_ESCAPE.search(url.partition("?")[0]):
+        raise BadRequest(400, "Invalid percent escape in the request target")
+    return url
 
 
 def _switchable(upgrade: bytes) -> bytes:
