@@ -8,6 +8,8 @@ import pytest
 
 from propylon.errors import PluginError, Refusal
 from propylon.http.headers import Headers
+from propylon.http.message import Response
+from propylon.plugins.hook import Hook, HookType
 from propylon.plugins.javascript.contract import Returned
 from propylon.plugins.javascript.mutation import checked_url, edit_headers
 from propylon.plugins.javascript.query import edit_query
@@ -238,3 +240,28 @@ async def test_a_name_that_is_no_text_is_refused_as_the_hooks_fault(scene: Any, 
         await call(scene.body("request.SetHeaders['X-\\ud800'] = '1';").pre[0])
     assert caught.value.status == 500
     assert "is not allowed" in scene.messages("error")[-1]
+
+
+@pytest.mark.parametrize(
+    ("edit", "end", "piece", "size"),
+    [
+        ("response.Body += '!';", b"!", b"y", 15 * MIB),
+        ("response.Body += '!';", b"!", b"\xff", 3 * MIB),
+        ("", b"", b"y", 30 * MIB),
+        ("", b"", b"\xff", 7 * MIB),
+    ],
+)
+async def test_the_documented_bodies_fit_through_response_hooks(
+    scene: Any, call: Any, new_exchange: Any, edit: str, end: bytes, piece: bytes, size: int
+) -> None:
+    scene.start(jsvm_timeout=30)
+    text = (
+        "var m = new TykJS.TykMiddleware.NewMiddleware({});"
+        "m.NewProcessResponse(function (response, request) {"
+        f" {edit} return m.ReturnResponseData(response, {{}}); }});"
+    )
+    loaded = scene.load(Hook(HookType.RESPONSE, "m", scene.file(text)))
+    exchange = new_exchange()
+    exchange.response = Response(200, Headers([]), piece * size)
+    await call(loaded.response[0], exchange)
+    assert exchange.response.body == piece * size + end
