@@ -335,7 +335,7 @@ def test_javascript_row_067_a_file_that_broke_leaves_the_hook_that_worked() -> N
     _reload()
     assert site.ask("/changing/x").status == 200
     assert site.last("changing").get("X-Code") == "new"
-    script.write_text(good.replace("new", "newer"))
+    script.write_text(good.replace('"new"', '"newer"'))
     _reload()
     assert site.ask("/changing/x").status == 200
     assert site.last("changing").get("X-Code") == "newer"
