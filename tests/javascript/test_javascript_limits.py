@@ -243,3 +243,15 @@ async def test_top_level_code_is_bounded_on_the_loop_too(
     result = step(new_exchange())
     assert inspect.isawaitable(result)
     await result
+
+
+async def test_underscore_stays_on_the_loop(scene: Any, new_exchange: Any) -> None:
+    step = scene.body(
+        "var o = _.pick({a: 1, b: 2, c: 3}, ['a', ['b']]), p = _.omit(o, [['a']]);"
+        "request.SetHeaders.A = JSON.stringify([o, p, _.flatten([1, [2, [3, [4]]]]),"
+        " _.flatten([1, [2, [3]]], true)]);"
+    ).pre[0]
+    exchange = new_exchange()
+    assert step(exchange) is None
+    found = exchange.request.headers.get(b"A")
+    assert found == b'[{"a":1,"b":2},{"b":2},[1,2,3,4],[1,2,[3]]]'

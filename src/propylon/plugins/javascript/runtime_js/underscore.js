@@ -161,7 +161,7 @@
       }
       return result;
     }
-    for (const key of wanted.flat(Infinity)) {
+    for (const key of flatten(wanted, Infinity)) {
       if (key in Object(object)) result[key] = object[key];
     }
     return result;
@@ -170,9 +170,18 @@
     if (typeof unwanted[0] === "function") {
       return _.pick(object, _.negate(iteratee(unwanted[0], unwanted[1])));
     }
-    const names = unwanted.flat(Infinity).map(String);
+    const names = flatten(unwanted, Infinity).map(String);
     return _.pick(object, (value, key) => !names.includes(key));
   };
+  // Not the native `flat`: it cannot be stopped half-way, so the event loop sends it to a process.
+  function flatten(list, depth, result = []) {
+    for (let index = 0; index < list.length; index++) {
+      const value = list[index];
+      if (depth > 0 && _.isArray(value)) flatten(value, depth - 1, result);
+      else result.push(value);
+    }
+    return result;
+  }
   _.findKey = (object, callback, context) => {
     const accept = iteratee(callback, context);
     return _.keys(object).find((key) => accept(object[key], key, object));
@@ -308,7 +317,7 @@
     Array.from(list).slice(count == null || isGuard ? 1 : count);
   _.compact = (list) => Array.from(list).filter(Boolean);
   _.flatten = (list, depth) =>
-    list == null ? [] : Array.from(list).flat(depth === true ? 1 : depth || Infinity);
+    list == null ? [] : flatten(Array.from(list), depth === true ? 1 : depth || Infinity);
   _.without = (list, ...unwanted) => _.difference(list, unwanted);
   _.difference = (list, ...others) => {
     const unwanted = others.flat();
