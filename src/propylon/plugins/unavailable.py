@@ -82,7 +82,7 @@ class UnavailableHost:
             post_key_auth=tuple(steps[HookType.POST_KEY_AUTH]),
             post=tuple(steps[HookType.POST]),
             response=tuple(responses),
-            warnings=(reason,),
+            problems=(reason,),
         )
 
     def unload(self, loaded: LoadedHooks) -> None:

@@ -171,7 +171,7 @@ def _refusing(hooks: tuple[Hook, ...], reason: str) -> LoadedHooks:
         response=tuple(
             RefusingResponseStep(hook, reason) for hook in hooks if hook.type is HookType.RESPONSE
         ),
-        warnings=(reason,),
+        problems=(reason,),
     )
 
 
