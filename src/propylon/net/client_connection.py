@@ -407,11 +407,11 @@ class ClientConnection(asyncio.Protocol):
         exchange = Exchange(unread, id=service.next_id(), started_at=monotonic())
         exchange.refusal = error
         response = exchange.response = service.handler.reject(error)
-        framing = frame_answer(response, unread, "", keeps_alive=False)
-        assert isinstance(framing.body, bytes)
-        head = response_head(response, framing.lines, b"", service.clock.date_line)
-        transport.write(head + framing.body)
-        exchange.bytes_sent = len(head) + len(framing.body)
+        lines, body, _, _ = frame_answer(response, unread, "", keeps_alive=False)
+        assert isinstance(body, bytes)
+        data = response_head(response, lines, b"", service.clock.date_line) + body
+        transport.write(data)
+        exchange.bytes_sent = len(data)
         service.handler.finished(exchange)
         self._close_gently()
 
@@ -447,16 +447,16 @@ class ClientConnection(asyncio.Protocol):
     def _write_answer(self, exchange: Exchange, response: Response) -> None:
         transport = self._transport
         assert transport is not None
-        framing = frame_answer(response, exchange.request, self._method, self._keeps_alive)
-        self._keeps_alive = framing.keeps_alive
+        lines, body, is_chunked, self._keeps_alive = frame_answer(
+            response, exchange.request, self._method, self._keeps_alive
+        )
         extra = b""
         if exchange.client_headers is not None:
             _drop_replaced(response, exchange.client_headers)
             extra = b"".join([b"%b: %b\r\n" % item for item in exchange.client_headers])
-        head = response_head(response, framing.lines, extra, self._service.clock.date_line)
-        body = framing.body
+        head = response_head(response, lines, extra, self._service.clock.date_line)
         if isinstance(body, BodyStream):
-            self._is_chunked = framing.is_chunked
+            self._is_chunked = is_chunked
             self._stream_answer(head, body)
             return
         data = head + body
