@@ -49,8 +49,8 @@ class HookSettings:
     repeats_raw_body: bool = False
 
 
-class RequestHookStep:
-    """A Pre, PostKeyAuth or Post hook."""
+class _HookStep:
+    """What the call of any hook needs, made when the API is built."""
 
     __slots__ = ("_api_id", "_builder", "_dispatcher", "_label", "_verbatim_names", "name")
 
@@ -74,6 +74,12 @@ class RequestHookStep:
         self._verbatim_names = settings.verbatim_names
         self._label = hook.label
         self._api_id = definition.api_id
+
+
+class RequestHookStep(_HookStep):
+    """A Pre, PostKeyAuth or Post hook."""
+
+    __slots__ = ()
 
     def __call__(self, exchange: Exchange) -> Awaitable[Response | None] | None:
         return self._run(exchange)
@@ -148,31 +154,10 @@ class AuthHookStep(RequestHookStep):
         return Refusal(403, DEFAULT_ERROR_TEXT, reason=str(error))
 
 
-class ResponseHookStep:
+class ResponseHookStep(_HookStep):
     """A Response hook."""
 
-    __slots__ = ("_api_id", "_builder", "_dispatcher", "_label", "_verbatim_names", "name")
-
-    needs_body = True
-
-    def __init__(
-        self,
-        dispatcher: Dispatcher,
-        definition: ApiDefinition,
-        hook: Hook,
-        settings: HookSettings,
-    ) -> None:
-        self.name = f"plugin {hook.label}"
-        self._dispatcher = dispatcher
-        self._builder = ObjectBuilder(
-            definition,
-            hook,
-            deadline_ms=settings.deadline_ms,
-            repeats_raw_body=settings.repeats_raw_body,
-        )
-        self._verbatim_names = settings.verbatim_names
-        self._label = hook.label
-        self._api_id = definition.api_id
+    __slots__ = ()
 
     def __call__(self, exchange: Exchange) -> Awaitable[None] | None:
         return self._run(exchange)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from enum import IntEnum
 from typing import cast
@@ -70,7 +71,7 @@ class PacketReader:
         return packets
 
 
-class _PacketProtocol(asyncio.Protocol):
+class _PacketProtocol(asyncio.Protocol, ABC):
     """Sends packets of one loop turn in one write."""
 
     def __init__(self, max_bytes: int) -> None:
@@ -106,8 +107,9 @@ class _PacketProtocol(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(b"".join(outgoing))
 
+    @abstractmethod
     def _take(self, kind: Kind, call_id: int, payload: bytes) -> None:
-        raise NotImplementedError
+        """Act on one packet of the peer."""
 
 
 class WorkerConnection(_PacketProtocol):
