@@ -89,9 +89,6 @@ class Headers:
                 return True
         return False
 
-    def copy(self) -> Headers:
-        return Headers(self.items)
-
     def get(self, name: bytes) -> bytes | None:
         """Return the first value of `name`, or None."""
         for each, value in self.items:

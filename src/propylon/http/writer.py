@@ -1,4 +1,4 @@
-"""Requests and responses become bytes. Framing is decided here and nowhere else.
+"""Requests and responses become bytes; how an answer is framed, `answer` decides.
 
 What a message says of its own framing and connection is dropped and written anew, so a header that
 a plugin set can never contradict the body that follows it.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from propylon.http.headers import is_field_value, is_token
 from propylon.http.message import BODYLESS_METHODS, Request, Response
 
 _REASONS: dict[int, bytes] = {
@@ -69,16 +68,6 @@ def connection_names(value: bytes, named: set[bytes] | None) -> set[bytes] | Non
 
 
 _USUAL_OPTIONS = frozenset({b"close", b"keep-alive", b"upgrade", b"keep-alive, upgrade", b"te"})
-
-
-def has_token(items: list[tuple[bytes, bytes]], field: bytes, token: bytes) -> bool:
-    """Tell whether a list-valued field names `token` (lower case)."""
-    return any(
-        token == each.strip().lower()
-        for name, value in items
-        if name == field
-        for each in value.split(b",")
-    )
 
 
 def request_head(method: str, url: str, host: bytes, lines: list[bytes], framing: bytes) -> bytes:
@@ -157,8 +146,3 @@ def bodyless_framing(method: str, response: Response) -> bytes:
     if isinstance(response.body, bytes) and response.body:
         return b"Content-Length: %d\r\n" % len(response.body)
     return b""
-
-
-def checked_fields(items: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Return the fields that may be written; a name or value that would split a line is dropped."""
-    return [item for item in items if is_token(item[0]) and is_field_value(item[1])]

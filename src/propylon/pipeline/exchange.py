@@ -57,7 +57,6 @@ class Exchange:
         # set by steps for later steps
         "client_headers",
         "client_ip",
-        "context",
         "is_ignored",
         "rewritten_url",
         "session",
@@ -86,7 +85,6 @@ class Exchange:
 
         self.client_headers: list[tuple[bytes, bytes]] | None = None
         self.client_ip: str | None = None
-        self.context: dict[str, str] | None = None
         self.is_ignored = False
         self.rewritten_url: str | None = None
         self.session: Session | None = None

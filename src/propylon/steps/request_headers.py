@@ -6,21 +6,12 @@ here but the request's host, which the upstream sees under `preserve_host_header
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from propylon.apis.definition import ApiDefinition, TransformHeaders, VersionInfo
+from propylon.apis.definition import ApiDefinition
 from propylon.config.model import Config
 from propylon.pipeline.exchange import Exchange
-from propylon.pipeline.path_patterns import Candidates, Matching, candidates_of
 from propylon.pipeline.step import StepResult
-from propylon.steps.endpoints import EndpointTable, build_table, version_path, versions_of
-from propylon.steps.header_edits import HeaderEdits, build_edits
-
-
-@dataclass(frozen=True, slots=True)
-class _VersionEdits:
-    everywhere: HeaderEdits
-    endpoints: EndpointTable[HeaderEdits]
+from propylon.steps.header_edits import HeaderEdits
+from propylon.steps.version_headers import VersionEdits, build_request_edits
 
 
 class RequestHeaders:
@@ -31,7 +22,7 @@ class RequestHeaders:
     name = "TransformHeaders"
     needs_body = False
 
-    def __init__(self, edits: dict[str, _VersionEdits]) -> None:
+    def __init__(self, edits: dict[str, VersionEdits]) -> None:
         self._edits = edits
 
     def __call__(self, exchange: Exchange) -> StepResult:
@@ -48,43 +39,8 @@ class RequestHeaders:
 
 
 def build(definition: ApiDefinition, config: Config) -> RequestHeaders | None:
-    candidates = candidates_of(definition)
-    edits: dict[str, _VersionEdits] = {}
-    for name, version, matching in versions_of(definition, config):
-        found = _build_version(name, version, matching, candidates, config)
-        if found.everywhere or found.endpoints:
-            edits[name] = found
+    edits = build_request_edits(definition, config)
     return RequestHeaders(edits) if edits else None
-
-
-def _build_version(
-    name: str, version: VersionInfo, matching: Matching, candidates: Candidates, config: Config
-) -> _VersionEdits:
-    keeps_spelling = config.ignore_canonical_mime_header_key
-
-    def edits_of(entry: TransformHeaders, field: str) -> HeaderEdits:
-        return build_edits(
-            entry.delete_headers, entry.add_headers, field=field, keeps_spelling=keeps_spelling
-        )
-
-    everywhere = HeaderEdits()
-    if not version.global_headers_disabled:
-        everywhere = build_edits(
-            version.global_headers_remove,
-            version.global_headers,
-            field=version_path(name) + ".global_headers",
-            keeps_spelling=keeps_spelling,
-        )
-    entries = version.extended_paths.transform_headers if version.use_extended_paths else ()
-    endpoints = build_table(
-        entries,
-        edits_of,
-        section="transform_headers",
-        version=name,
-        matching=matching,
-        candidates=candidates,
-    )
-    return _VersionEdits(everywhere, endpoints)
 
 
 def _apply(edits: HeaderEdits, exchange: Exchange) -> None:
